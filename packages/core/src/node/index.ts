@@ -1,0 +1,1 @@
+export { readFileBounded, writeFileAtomic } from './files.js';

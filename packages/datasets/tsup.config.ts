@@ -1,0 +1,3 @@
+import { packageConfig } from '@moe/build';
+
+export default packageConfig();
