@@ -20,7 +20,7 @@ const engine = (name: string) => ({
 
 export default defineConfig({
   test: {
-    reporters: ['default', './scripts/summary-reporter.mjs'],
+    reporters: ['default', './tooling/checks/src/summary-reporter.mjs'],
     projects: [
       engine('cpu'),
       engine('wasm'),
@@ -29,7 +29,7 @@ export default defineConfig({
         ssr: { resolve: { conditions } },
         test: {
           name: 'once',
-          include: ['packages/*/src/**/*.once.test.ts', 'examples/**/*.test.ts', 'benchmarks/**/*.test.ts', 'scripts/**/*.test.ts', 'tooling/**/*.test.ts'],
+          include: ['packages/*/src/**/*.once.test.ts', 'examples/**/*.test.ts', 'benchmarks/**/*.test.ts', 'tooling/**/*.test.ts'],
           testTimeout: 300_000,
           pool: 'forks' as const,
         },

@@ -17,6 +17,7 @@ interface CustomMatchers<R> {
 
 declare module 'vitest' {
   // The parameter must be declared exactly as vitest declares it.
+  // oxlint-disable-next-line typescript/no-explicit-any
   interface Matchers<T = any> extends CustomMatchers<T> {}
 }
 

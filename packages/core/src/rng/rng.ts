@@ -88,12 +88,10 @@ class PhiloxRng implements Rng {
 
   at(...path: readonly number[]): Rng {
     expectArgument('Rng.at', 'path', path.length > 0, 'have at least one index', path);
-    let child: PhiloxRng = this;
-    for (const index of path) {
+    return path.reduce<PhiloxRng>((rng, index) => {
       expectInteger('Rng.at', 'index', index, 0);
-      child = child.#child(index, Math.floor(index / UINT32), PATH);
-    }
-    return child;
+      return rng.#child(index, Math.floor(index / UINT32), PATH);
+    }, this);
   }
 
   uniform(length: number, low = 0, high = 1): Float32Array {
