@@ -1,0 +1,21 @@
+/* What XML and HTML cannot carry: control characters but tab and line feed, lone surrogates, non-characters. */
+// oxlint-disable-next-line no-control-regex
+const UNPRINTABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff]|\p{Cs}/gu;
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+/** Replaces what no terminal, HTML or SVG file may contain by U+FFFD. */
+export const cleanText = (text: string): string => text.replace(/\r\n?/g, '\n').replace(UNPRINTABLE, '\ufffd');
+
+/** Cleaned text on one line, for cells, titles and labels. */
+export const oneLine = (text: string): string => cleanText(text).replace(/\s+/g, ' ').trim();
+
+/** Makes any text safe as HTML or SVG content and inside quoted attributes. */
+export const escapeHtml = (text: string): string => cleanText(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+
+/** Makes any text one literal line of Markdown (CommonMark with GitHub's tables, strike-through and math). */
+export const escapeMarkdown = (text: string): string =>
+  oneLine(text)
+    .replace(/[\\`*_[\]<>|~&$#]/g, '\\$&')
+    .replace(/^[-+=]/, '\\$&')
+    .replace(/^(\d+)([.)])(?=\s|$)/, '$1\\$2');
