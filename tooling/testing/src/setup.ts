@@ -1,8 +1,7 @@
-import { enableProdMode, ready, setBackend } from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-backend-cpu';
-import '@tensorflow/tfjs-backend-wasm';
-import '@tensorflow/tfjs-layers';
+import { enableProdMode } from '@tensorflow/tfjs-core';
 import { beforeAll } from 'vitest';
+// By path, not by name: the packages depend on this one for their tests.
+import { type EngineName, useBackend } from '../../../packages/backend/src/index.js';
 import './matchers.js';
 
 enableProdMode();
@@ -11,6 +10,5 @@ enableProdMode();
 export const ENGINE = process.env.MOE_BACKEND ?? 'cpu';
 
 beforeAll(async () => {
-  if (!(await setBackend(ENGINE))) throw new Error(`The engine '${ENGINE}' could not be started.`);
-  await ready();
+  await useBackend(ENGINE as EngineName);
 });

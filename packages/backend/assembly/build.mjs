@@ -1,0 +1,21 @@
+// Compiles the kernels and writes them as base64 into src/wasm/binary.ts, so that no bundler has to find one more .wasm file.
+// The compiler is fetched by the package manager when this runs; nobody else needs it.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const COMPILER = 'assemblyscript@0.28.20';
+const FLAGS = ['--enable', 'simd', '--runtime', 'stub', '--importMemory', '--noExportMemory', '--initialMemory', '0', '-O3', '--noAssert'];
+
+const here = import.meta.dirname;
+const folder = mkdtempSync(join(tmpdir(), 'assembly-'));
+try {
+  const binary = join(folder, 'kernels.wasm');
+  execFileSync('npx', ['-y', '-p', COMPILER, 'asc', 'index.ts', ...FLAGS, '-o', binary], { cwd: here, stdio: 'inherit' });
+  const lines = readFileSync(binary).toString('base64').match(/.{1,160}/g);
+  const text = lines.map((line) => `  '${line}'`).join(' +\n');
+  writeFileSync(join(here, '../src/wasm/binary.ts'), `// Generated from ../../assembly by \`pnpm assembly\`; do not edit.\nexport const BINARY =\n${text};\n`);
+} finally {
+  rmSync(folder, { recursive: true });
+}

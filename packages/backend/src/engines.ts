@@ -1,0 +1,2 @@
+/** Engines that {@link useBackend} can start. */
+export type EngineName = 'wasm' | 'cpu';

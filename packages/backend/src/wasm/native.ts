@@ -1,0 +1,49 @@
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { BackendError } from '@moe/core';
+import { BINARY } from './binary.js';
+
+/** Functions of the compiled kernels (`packages/backend/assembly`). Every pointer is an offset into the memory of tfjs' wasm engine. */
+export interface NativeKernels {
+  addToSegments(x: number, segments: number, out: number, n: number, width: number, numSegments: number): void;
+  conv2dFilterGradient(
+    x: number, dy: number, dw: number,
+    batch: number, h: number, w: number, ci: number, oh: number, ow: number, co: number, kh: number, kw: number,
+    strideH: number, strideW: number, dilationH: number, dilationW: number, padTop: number, padLeft: number,
+  ): void;
+  depthwiseGradients(
+    x: number, dy: number, filter: number, dx: number, dw: number,
+    batch: number, h: number, w: number, c: number, m: number, oh: number, ow: number, kh: number, kw: number,
+    strideH: number, strideW: number, dilationH: number, dilationW: number, padTop: number, padLeft: number,
+  ): void;
+  spread(
+    x: number, out: number, batch: number, rows: number, columns: number, channels: number,
+    h: number, w: number, top: number, left: number, strideH: number, strideW: number,
+  ): void;
+  transposeMatrix(x: number, out: number, rows: number, columns: number): void;
+  transposedProduct(a: number, b: number, out: number, n: number, rows: number, columns: number): void;
+}
+
+const NATIVE = Symbol.for('moe.backend.native');
+
+type Linked = BackendWasm & { [NATIVE]?: NativeKernels };
+
+/** Links the compiled kernels with the memory of a started wasm engine; does nothing the second time. */
+export async function linkNative(backend: BackendWasm): Promise<void> {
+  const linked = backend as Linked;
+  if (linked[NATIVE] !== undefined) return;
+  const { memory } = (backend.wasm as unknown as { asm: { memory: WebAssembly.Memory } }).asm;
+  const bytes = Uint8Array.from(atob(BINARY), (character) => character.charCodeAt(0));
+  const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
+  linked[NATIVE] = instance.exports as unknown as NativeKernels;
+}
+
+/** The compiled kernels of an engine that {@link linkNative} has seen. */
+export function nativeOf(backend: BackendWasm): NativeKernels {
+  const native = (backend as Linked)[NATIVE];
+  if (native === undefined) throw new BackendError("wasm kernel: the engine was restarted without its kernels. Call `await useBackend('wasm')` again.");
+  return native;
+}
+
+/** Where a tensor lies in the engine's memory. */
+export const addressOf = (backend: BackendWasm, { dataId }: TensorInfo): number => backend.getMemoryOffset(dataId);
