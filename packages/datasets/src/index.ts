@@ -1,1 +1,11 @@
-export {};
+export { type ArrayDatasetOptions, type LabelledDataset, arrayDataset } from './array-dataset.js';
+export type { Augment } from './augment/augment.js';
+export type { InflateOptions } from './formats/gzip.js';
+export { type IdxArray, parseIdx } from './formats/idx.js';
+export type { NpyArray, NpyType } from './formats/npy.js';
+export { parseNpz } from './formats/npz.js';
+export { FASHION_MNIST_CLASSES, type FashionMnistSplit, parseFashionMnist } from './sets/fashion-mnist.js';
+export { toTensors } from './to-tensors.js';
+export { type BatchesOptions, batches } from './views/batches.js';
+export { type SplitOptions, split } from './views/split.js';
+export { subset, take } from './views/subset.js';

@@ -1,0 +1,1 @@
+export { type FashionMnistOptions, fashionMnist } from './fashion-mnist.js';
