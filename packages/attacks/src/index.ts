@@ -1,1 +1,12 @@
-export {};
+export { type FgsmOptions, fgsm } from './fgsm.js';
+export type { Ball, StartKind } from './geometry/ball.js';
+export type { AttackNorm } from './geometry/geometry.js';
+export { projectL2, randomStartL2 } from './geometry/l2.js';
+export { projectLinf, randomStartLinf } from './geometry/linf.js';
+export type { Goal } from './internal/ascent.js';
+export type { GradientAttackOptions } from './internal/options.js';
+export { ceLoss } from './losses/ce-loss.js';
+export { cwLoss } from './losses/cw-loss.js';
+export { dlrLoss } from './losses/dlr-loss.js';
+export type { LossName } from './losses/losses.js';
+export { type PgdOptions, pgd } from './pgd.js';

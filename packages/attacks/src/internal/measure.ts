@@ -1,0 +1,86 @@
+// Shapes: N rows of one forward pass, D numbers of one example, M classes.
+import '../gradients.js';
+import { type Tensor, type Tensor2D, customGrad, scalar, tensor, tensor2d, tidy, valueAndGrad } from '@tensorflow/tfjs-core';
+import { NumericsError, expectArgument, expectShape } from '@moe/core';
+import type { LogitsFn } from '@moe/core';
+import { type RowLoss, argMaxExcept } from '../losses/row-loss.js';
+import type { Problem } from './problem.js';
+
+/** What one forward pass, and where asked one backward pass, said about each of its rows. */
+export interface Measurement {
+  readonly loss: Float64Array;
+  /** 1 where the prediction, the first index of the maximum, differs from the label. */
+  readonly wrong: Uint8Array;
+  /** Direction of the input gradient, row-major `[N,D]`: each row is the true gradient divided by a positive factor of its loss. */
+  readonly gradient: Float32Array | undefined;
+}
+
+/** Runs the model and checks that its answer is `[N,M]` finite logits. */
+export function readLogits(caller: string, model: LogitsFn, inputs: Tensor): { logits: Tensor2D; values: Float32Array; classes: number } {
+  const logits = model(inputs);
+  const { M } = expectShape(caller, { logits }, ['B', 'M'], { B: inputs.shape[0]! });
+  expectArgument(caller, 'logits', M >= 2, 'have at least 2 classes', M);
+  const values = logits.dataSync() as Float32Array;
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new NumericsError(`${caller}: logits must be finite, got ${values[bad]} for row ${Math.floor(bad / M)}. Check the model's weights and inputs.`);
+  }
+  return { logits, values, classes: M };
+}
+
+/**
+ * One forward pass over some rows, and one backward pass to the inputs if `withGradient`.
+ *
+ * @param points - row-major `[B,D]`, all rows.
+ * @param rows   - the rows to run, in batch order.
+ * @returns Host arrays in the order of `rows`; no tensor stays alive.
+ */
+export function measure(problem: Problem, rowLoss: RowLoss, points: Float32Array, rows: readonly number[], withGradient: boolean): Measurement {
+  const { caller, model, labels, shape, size } = problem;
+  // A copy: an engine may keep the array it is given, and the caller goes on writing to `points`.
+  const upload = new Float32Array(rows.length * size);
+  rows.forEach((row, i) => upload.set(points.subarray(row * size, (row + 1) * size), i * size));
+  const loss = new Float64Array(rows.length);
+  const wrong = new Uint8Array(rows.length);
+
+  /** Fills `loss` and `wrong`; returns ∂loss/∂logits up to a positive factor per row. */
+  const judge = (values: Float32Array, classes: number): Float32Array => {
+    const direction = new Float32Array(values.length);
+    rows.forEach((row, i) => {
+      const label = labels[row]!;
+      expectArgument(caller, `labels[${row}]`, label >= 0 && label < classes, `be a class index in [0, ${classes})`, label);
+      loss[i] = rowLoss(values, i * classes, classes, label, direction).loss;
+      const rival = argMaxExcept(values, i * classes, classes, label);
+      const lead = values[i * classes + label]! - values[i * classes + rival]!;
+      wrong[i] = lead < 0 || (lead === 0 && rival < label) ? 1 : 0;
+    });
+    return direction;
+  };
+
+  const gradient = tidy(() => {
+    const inputs = tensor(upload, [rows.length, ...shape]);
+    if (!withGradient) {
+      const { values, classes } = readLogits(caller, model, inputs);
+      judge(values, classes);
+      return undefined;
+    }
+    const total = (x: Tensor) => {
+      const { logits, values, classes } = readLogits(caller, model, x);
+      const direction = judge(values, classes);
+      // Only the direction is used, so no row's gradient is scaled by 1 − p_y, which underflows for confident models.
+      return customGrad(() => ({ value: scalar(0), gradFunc: () => tensor2d(direction, [rows.length, classes]) }))(logits);
+    };
+    const { value, grad } = valueAndGrad(total)(inputs);
+    value.dispose();
+    return grad.dataSync() as Float32Array;
+  });
+  if (gradient !== undefined) expectFinite(caller, gradient, rows, size);
+  return { loss, wrong, gradient };
+}
+
+function expectFinite(caller: string, gradient: Float32Array, rows: readonly number[], size: number): void {
+  const bad = gradient.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new NumericsError(`${caller}: input gradient must be finite, got ${gradient[bad]} for row ${rows[Math.floor(bad / size)]!}. Check the model for 0/0, sqrt or log at 0.`);
+  }
+}

@@ -1,0 +1,87 @@
+// Shapes: B batch, D numbers of one example, M classes.
+import { type Tensor, type Tensor1D, tensor, tensor1d } from '@tensorflow/tfjs-core';
+import {
+  type AttackContext,
+  type Bounds,
+  type LogitsFn,
+  type Perturbation,
+  type Rng,
+  ShapeError,
+  expectArgument,
+  expectInteger,
+  expectShape,
+} from '@moe/core';
+
+/** What an attack was asked, on the host; nothing in it is written to. */
+export interface Problem {
+  /** Name of the attack, first word of every message. */
+  readonly caller: string;
+  readonly model: LogitsFn;
+  /** Clean inputs, row-major `[B,D]`. */
+  readonly inputs: Float32Array;
+  readonly labels: Int32Array;
+  readonly rows: number;
+  readonly size: number;
+  /** Shape of one example. */
+  readonly shape: readonly number[];
+  readonly context: AttackContext;
+}
+
+/**
+ * Checks what was passed to `perturb` and brings it to the host.
+ *
+ * @throws {@link ShapeError} {@link ArgumentError} if ranks, sizes, dtypes, ids, or the range of an input is wrong.
+ */
+export function createProblem(caller: string, model: LogitsFn, inputs: Tensor, labels: Tensor1D, context: AttackContext, bounds: Bounds): Problem {
+  if (inputs.shape.length < 2) throw new ShapeError(`${caller}: inputs must have shape [B,…] of rank 2 or more, got [${inputs.shape.join(',')}].`);
+  const [rows = 0, ...shape] = inputs.shape;
+  expectArgument(caller, 'inputs', rows > 0, 'have at least one row', rows);
+  expectArgument(caller, 'inputs', inputs.dtype === 'float32', "have dtype 'float32'", inputs.dtype);
+  expectShape(caller, { labels }, ['B'], { B: rows });
+  expectArgument(caller, 'labels', labels.dtype === 'int32', "have dtype 'int32'", labels.dtype, 'Pass class indices, not one-hot rows.');
+  if (context.exampleIds !== undefined) {
+    const ids = context.exampleIds;
+    expectArgument(caller, 'exampleIds', ids.length === rows, `have ${rows} entries, one per row`, ids.length);
+    for (let row = 0; row < rows; row++) expectInteger(caller, `exampleIds[${row}]`, ids[row]!, 0);
+  }
+  const values = inputs.dataSync() as Float32Array;
+  expectWithinBounds(caller, values, bounds);
+  return { caller, model, inputs: values, labels: labels.dataSync() as Int32Array, rows, size: values.length / rows, shape, context };
+}
+
+export function expectWithinBounds(caller: string, values: Float32Array, [low, high]: Bounds): void {
+  let least = Infinity;
+  let most = -Infinity;
+  for (const value of values) {
+    expectArgument(caller, 'inputs', !Number.isNaN(value), 'hold no NaN', value);
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  const hint = 'Attack in pixel space and put normalisation inside the model, or pass the true bounds.';
+  // Bounds may be more precise than float32, the values are not.
+  expectArgument(caller, 'inputs', least >= Math.fround(low) && most <= Math.fround(high), `lie in bounds [${low}, ${high}]`, [least, most], hint);
+}
+
+/** View of one row of a row-major array. */
+export const rowOf = (values: Float32Array, row: number, size: number): Float32Array => values.subarray(row * size, (row + 1) * size);
+
+/** Random stream of one example and restart; depends on nothing else, so not on the batch. */
+export function exampleRng({ caller, context }: Problem, row: number, restart: number): Rng {
+  return context.rng.stream(caller).at(context.exampleIds?.[row] ?? row, restart);
+}
+
+/** What is known of each row's best point so far. */
+export interface BestPoints {
+  readonly points: Float32Array;
+  readonly loss: Float64Array;
+  /** 1 where the point is misclassified. */
+  readonly wrong: Uint8Array;
+}
+
+export function toPerturbation({ rows, shape }: Problem, best: BestPoints): Perturbation {
+  return {
+    adversarial: tensor(best.points, [rows, ...shape]),
+    success: tensor1d(Int32Array.from(best.wrong), 'int32'),
+    loss: tensor1d(Float32Array.from(best.loss)),
+  };
+}

@@ -1,0 +1,78 @@
+import { type Tensor, customGrad, profile, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { createRng } from '@moe/core';
+import type { LogitsFn } from '@moe/core';
+import { describe, expect, it } from 'vitest';
+import { pgd } from './pgd.js';
+import { linearModel, predictions, tinyNet } from './testing/models.js';
+
+/** Counts forward passes, backward passes and rows of a model. */
+function counted(model: LogitsFn) {
+  const counts = { forward: 0, backward: 0, rows: [] as number[] };
+  const wrapped: LogitsFn = (x) => {
+    counts.forward++;
+    counts.rows.push(x.shape[0]!);
+    const watched = customGrad((input) => ({
+      value: (input as Tensor).clone(),
+      gradFunc: (dy) => {
+        counts.backward++;
+        return dy as Tensor;
+      },
+    }))(x);
+    return model(watched);
+  };
+  return { counts, wrapped };
+}
+
+describe('pgd', () => {
+  it('reaches the corner of a linear model in ceil(2 eps / stepSize) steps', () => {
+    // Loss of class 0 rises along w1 - w0 = (2, -2); from anywhere the corner is x + eps (1, -1).
+    const model = linearModel([[-1, 1], [1, -1]], [9, 0]);
+    const attack = pgd({ eps: 0.1, steps: 4, stepSize: 0.05 });
+    const { adversarial, success } = attack.perturb(model, tensor2d([[0.5, 0.5]]), tensor1d([0], 'int32'), { rng: createRng(1) });
+    expect(adversarial).toBeAllClose([0.6, 0.4]);
+    expect(success).toBeAllClose([0]);
+  });
+
+  it('costs one forward and one backward pass a step, and none for weights', async () => {
+    const net = tinyNet(6, 3, 1);
+    const x = tensor2d(createRng(2).uniform(12), [2, 6]);
+    const labels = tensor1d(predictions(net, x), 'int32');
+    const { counts, wrapped } = counted(net);
+    const run = () => tidy(() => void pgd({ eps: 1e-4, steps: 5, restarts: 2 }).perturb(wrapped, x, labels, { rng: createRng(1) }));
+    const info = await profile(() => (run(), tensor1d([0])));
+    // 1 clean pass, then per restart 5 with gradient and 1 for the last iterate.
+    expect(counts).toMatchObject({ forward: 13, backward: 10 });
+    // Two matrix products forward; two backward, to the inputs only.
+    const products = info.kernels.filter(({ name }) => name === 'BatchMatMul').length;
+    expect(products).toBe(2 * counts.forward + 2 * counts.backward);
+  });
+
+  it('needs no clean pass of its own when it starts at the input', () => {
+    const net = tinyNet(6, 3, 1);
+    const x = tensor2d(createRng(2).uniform(12), [2, 6]);
+    const { counts, wrapped } = counted(net);
+    pgd({ eps: 1e-4, steps: 5, start: 'none' }).perturb(wrapped, x, tensor1d(predictions(net, x), 'int32'), { rng: createRng(1) });
+    expect(counts).toMatchObject({ forward: 6, backward: 5 });
+  });
+
+  it('stops paying for rows that are fooled', () => {
+    const net = tinyNet(6, 3, 1);
+    const x = tensor2d(createRng(2).uniform(192), [32, 6]);
+    const { counts, wrapped } = counted(net);
+    const { success } = pgd({ eps: 0.15, steps: 10, start: 'none' }).perturb(wrapped, x, tensor1d(predictions(net, x), 'int32'), { rng: createRng(1) });
+    const fooled = Array.from(success.dataSync()).reduce((a, b) => a + b, 0);
+    expect(fooled).toBeWithin(9, 31);
+    expect(counts.rows.at(-1)).toBeLessThanOrEqual(24);
+    expect(counts.rows.every((rows, i) => i === 0 || rows <= counts.rows[i - 1]!)).toBe(true);
+  });
+
+  it('runs every step on every row under maxLoss, wrong rows included', () => {
+    const net = tinyNet(6, 3, 1);
+    const x = tensor2d(createRng(2).uniform(48), [8, 6]);
+    const wrong = Int32Array.from(predictions(net, x), (label) => (label + 1) % 3);
+    const { counts, wrapped } = counted(net);
+    const { adversarial } = pgd({ eps: 0.1, steps: 3, goal: 'maxLoss' }).perturb(wrapped, x, tensor1d(wrong, 'int32'), { rng: createRng(1) });
+    expect(counts).toMatchObject({ forward: 4, backward: 3, rows: [8, 8, 8, 8] });
+    expect(Array.from(adversarial.dataSync())).not.toEqual(Array.from(x.dataSync()));
+  });
+});
