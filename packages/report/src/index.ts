@@ -1,4 +1,13 @@
+export { type ExpertBar, type ExpertBarsOptions, expertBars } from './figures/expert-bars.js';
 export type { Figure } from './figures/figure.js';
+export { type HeatMapOptions, heatMap } from './figures/heat-map.js';
+export { type LineChartOptions, type LineSeries, lineChart } from './figures/line-chart.js';
+export { type ShareOverTimeOptions, shareOverTime } from './figures/share-over-time.js';
+export { type TradeOffPoint, type TradeOffScatterOptions, tradeOffScatter } from './figures/trade-off-scatter.js';
+export { encodePng } from './images/encode-png.js';
+export type { PixelImage } from './images/image.js';
+export { type GridImage, type ImageGridOptions, imageGrid } from './images/image-grid.js';
+export { type PerturbationViewOptions, perturbationView } from './images/perturbation-view.js';
 export { escapeHtml } from './internal/escape.js';
 export type { ReportContent, ReportSection } from './report/content.js';
 export { type HtmlReportOptions, htmlReport } from './report/html-report.js';
