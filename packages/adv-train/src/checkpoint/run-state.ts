@@ -1,0 +1,66 @@
+import type { EpochRecord } from '../history.js';
+import type { LayerTally, Tally } from '../internal/tally.js';
+
+/** Where a run stands, besides its weights. */
+export interface RunState {
+  /** Epochs finished. */
+  epoch: number;
+  /** Steps finished in the current epoch. */
+  step: number;
+  /** Updates of each trainable weight so far, by name. */
+  readonly updates: Map<string, number>;
+  /** Arrays of the optimiser, by weight name. */
+  readonly slots: Map<string, Float32Array[]>;
+  /** Sums of the current epoch. */
+  tally: Tally;
+  readonly history: EpochRecord[];
+}
+
+type Check = (value: unknown) => boolean;
+
+const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isText: Check = (value) => typeof value === 'string';
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+const recordOf =
+  (check: Check): Check =>
+  (value) =>
+    isRecord(value) && Object.values(value).every(check);
+const fields =
+  <T>(checks: { readonly [K in keyof T]-?: Check }): Check =>
+  (value) =>
+    isRecord(value) && Object.entries<Check>(checks).every(([key, check]) => check(value[key]));
+
+const isLayerTally = fields<LayerTally>({ rows: isCount, used: listOf(isCount), gate: listOf(isNumber), aux: isNumber, dropped: isNumber });
+const isTally = fields<Tally>({ examples: isCount, correct: isCount, loss: isNumber, learningRate: isNumber, terms: recordOf(isNumber), layers: recordOf(isLayerTally) });
+const isEpochRecord = fields<EpochRecord>({
+  epoch: isCount,
+  learningRate: isNumber,
+  loss: isNumber,
+  terms: recordOf(isNumber),
+  accuracy: isNumber,
+  examples: isCount,
+  routing: listOf(fields<EpochRecord['routing'][number]>({ layer: isText, usage: listOf(isNumber), meanGate: listOf(isNumber), auxLoss: isNumber, droppedFraction: isNumber })),
+});
+
+/** What of a {@link RunState} is stored as JSON. */
+export interface StoredState {
+  readonly epoch: number;
+  readonly step: number;
+  readonly updates: Readonly<Record<string, number>>;
+  readonly tally: Tally;
+  readonly history: readonly EpochRecord[];
+}
+
+/** Tells whether parsed JSON is a {@link StoredState}. */
+export const isStoredState = fields<StoredState>({
+  epoch: isCount,
+  step: isCount,
+  updates: recordOf(isCount),
+  tally: isTally,
+  history: listOf(isEpochRecord),
+}) as (value: unknown) => value is StoredState;

@@ -1,0 +1,33 @@
+import type { EpochRecord } from './history.js';
+
+/** Something that happened in {@link train}. `epoch` and `step` count from 0. */
+export type TrainEvent =
+  | {
+      readonly type: 'step';
+      readonly epoch: number;
+      readonly step: number;
+      /** Steps of an epoch. */
+      readonly steps: number;
+      readonly learningRate: number;
+      readonly loss: number;
+      /** Summands of the loss by name, e.g. `{ ce, aux }`. */
+      readonly terms: Readonly<Record<string, number>>;
+      /** Share of the batch classified correctly, as it was trained on. */
+      readonly accuracy: number;
+      /** Estimated time left for the whole run, from the steps of this call. */
+      readonly etaMs: number;
+    }
+  | { readonly type: 'epoch'; readonly record: EpochRecord; readonly epochs: number; readonly etaMs: number }
+  | {
+      readonly type: 'checkpoint';
+      /** Epochs finished, and steps finished in the next one. */
+      readonly epoch: number;
+      readonly step: number;
+      readonly bytes: number;
+    }
+  | {
+      readonly type: 'resume';
+      /** Epochs finished, and steps finished in the next one. */
+      readonly epoch: number;
+      readonly step: number;
+    };

@@ -1,0 +1,32 @@
+/** What one MoE layer did during an epoch, over all rows that its gate saw. */
+export interface RoutingRecord {
+  readonly layer: string;
+  /** Share of rows that each expert got, `[E]`; sums to the number of choices per row, less what capacity dropped. */
+  readonly usage: readonly number[];
+  /** Mean router probability of each expert, `[E]`; sums to 1. A collapsed layer may still be flat here. */
+  readonly meanGate: readonly number[];
+  /** Mean weighted balance loss. */
+  readonly auxLoss: number;
+  /** Mean share of (row, choice) pairs that capacity dropped. */
+  readonly droppedFraction: number;
+}
+
+/** Means over the examples of one epoch, as they were trained on: adversarial examples in adversarial training. */
+export interface EpochRecord {
+  /** From 0. */
+  readonly epoch: number;
+  /** Rate of the epoch's last step. */
+  readonly learningRate: number;
+  readonly loss: number;
+  /** Summands of the loss by name, e.g. `{ ce, aux }`. */
+  readonly terms: Readonly<Record<string, number>>;
+  /** Share of examples classified correctly in the pass that trained on them. */
+  readonly accuracy: number;
+  readonly examples: number;
+  readonly routing: readonly RoutingRecord[];
+}
+
+/** Whole course of a run, plain JSON; the same after any number of interruptions. */
+export interface TrainHistory {
+  readonly epochs: readonly EpochRecord[];
+}

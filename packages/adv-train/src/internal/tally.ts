@@ -1,0 +1,83 @@
+import type { EpochRecord, RoutingRecord } from '../history.js';
+
+/** Sums over the rows that one layer's gate saw. */
+export interface LayerTally {
+  rows: number;
+  readonly used: number[];
+  readonly gate: number[];
+  aux: number;
+  dropped: number;
+}
+
+/** Sums over the examples of an epoch so far; plain JSON, so that a checkpoint within an epoch can hold it. */
+export interface Tally {
+  examples: number;
+  correct: number;
+  loss: number;
+  learningRate: number;
+  readonly terms: Record<string, number>;
+  readonly layers: Record<string, LayerTally>;
+}
+
+/** What one step adds to a {@link Tally}; plain numbers read from the engine. */
+export interface StepFacts {
+  readonly examples: number;
+  readonly correct: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly terms: Readonly<Record<string, number>>;
+  readonly routing: readonly {
+    readonly layer: string;
+    readonly numExperts: number;
+    /** `[T,E]`, row by row. */
+    readonly gates: ArrayLike<number>;
+    readonly combineWeights: ArrayLike<number>;
+    readonly auxLoss: number;
+    readonly droppedFraction: number;
+  }[];
+}
+
+export const emptyTally = (): Tally => ({ examples: 0, correct: 0, loss: 0, learningRate: 0, terms: {}, layers: {} });
+
+/** Adds one step in place. */
+export function addStep(tally: Tally, step: StepFacts): void {
+  tally.examples += step.examples;
+  tally.correct += step.correct;
+  tally.loss += step.loss * step.examples;
+  tally.learningRate = step.learningRate;
+  for (const [name, value] of Object.entries(step.terms)) tally.terms[name] = (tally.terms[name] ?? 0) + value * step.examples;
+  for (const { layer, numExperts, gates, combineWeights, auxLoss, droppedFraction } of step.routing) {
+    const zeros = (): number[] => Array.from({ length: numExperts }, () => 0);
+    const sums = (tally.layers[layer] ??= { rows: 0, used: zeros(), gate: zeros(), aux: 0, dropped: 0 });
+    const rows = gates.length / numExperts;
+    for (let i = 0; i < gates.length; i++) {
+      sums.gate[i % numExperts]! += gates[i]!;
+      if (combineWeights[i]! !== 0) sums.used[i % numExperts]!++;
+    }
+    sums.rows += rows;
+    sums.aux += auxLoss * rows;
+    sums.dropped += droppedFraction * rows;
+  }
+}
+
+/** Means of a finished epoch. */
+export function closeEpoch(epoch: number, tally: Tally): EpochRecord {
+  const { examples, correct, loss, learningRate, terms, layers } = tally;
+  return {
+    epoch,
+    learningRate,
+    loss: loss / examples,
+    terms: Object.fromEntries(Object.entries(terms).map(([name, total]) => [name, total / examples])),
+    accuracy: correct / examples,
+    examples,
+    routing: Object.entries(layers).map(
+      ([layer, { rows, used, gate, aux, dropped }]): RoutingRecord => ({
+        layer,
+        usage: used.map((count) => count / rows),
+        meanGate: gate.map((total) => total / rows),
+        auxLoss: aux / rows,
+        droppedFraction: dropped / rows,
+      }),
+    ),
+  };
+}
