@@ -1,0 +1,13 @@
+import { useBackend } from '@moe/backend';
+import type { Benchmark } from '../benchmark.js';
+import { convolutionRows } from './convolutions.js';
+import { matrixRows } from './matrices.js';
+
+/** Kernels of `@moe/backend` on wasm against what they may cost. */
+const backend: Benchmark = async function* (options) {
+  await useBackend('wasm');
+  yield* convolutionRows(options);
+  yield* matrixRows(options);
+};
+
+export default backend;

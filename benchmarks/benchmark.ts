@@ -1,0 +1,20 @@
+/** One line of a benchmark's result: what ours costs, what it is measured against, and whether the bar holds. */
+export interface BenchmarkRow {
+  /** `ENGINE/SUBJECT/VARIANT`. */
+  readonly name: string;
+  readonly ours: number;
+  readonly theirs: number;
+  /** Of `ours` and `theirs`. */
+  readonly unit: string;
+}
+
+/** What a benchmark module yields: a row and the largest ratio `ours / theirs` that is allowed, where an issue or decision sets one. */
+export type MeasuredRow = BenchmarkRow & { readonly limit?: number };
+
+/** A benchmark; yields each row as soon as it is measured. */
+export type Benchmark = (options: BenchmarkOptions) => AsyncGenerator<MeasuredRow>;
+
+export interface BenchmarkOptions {
+  /** Fewer rounds and smaller sizes, for about a minute in all. */
+  readonly quick: boolean;
+}

@@ -1,0 +1,63 @@
+// pnpm bench NAME [--quick] [--json]
+import { parseArgs } from 'node:util';
+import { enableProdMode } from '@tensorflow/tfjs-core';
+import type { Benchmark, MeasuredRow } from './benchmark.js';
+
+const BENCHMARKS: Readonly<Record<string, { summary: string; load: () => Promise<{ default: Benchmark }> }>> = {
+  backend: { summary: 'gradients, matrix products and a training step on the wasm engine', load: () => import('./backend/index.js') },
+};
+
+const HELP = `pnpm bench NAME [--quick] [--json]
+
+Measures one thing against another in the same run and says whether the bar holds.
+
+${Object.entries(BENCHMARKS).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`).join('\n')}
+
+  --quick      fewer rounds; about a minute
+  --json       one object a line: {"name","ours","theirs","unit","ratio","limit","holds"}
+  --help       this text
+
+Exit code: 0 all bars hold, 1 a bar does not hold, 2 wrong arguments.`;
+
+const OPTIONS = { quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const;
+
+function refuse(message: string): never {
+  console.error(`bench: ${message}\n\n${HELP}`);
+  process.exit(2);
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+const significant = (value: number): string => Number(value.toPrecision(4)).toString();
+
+function show({ name, ours, theirs, unit, limit }: MeasuredRow): string {
+  const ratio = ours / theirs;
+  const bar = limit === undefined ? '' : `${ratio <= limit ? 'holds' : 'FAILS'} (limit ${limit})`;
+  return `${name.padEnd(44)} ${significant(ours).padStart(10)} ${significant(theirs).padStart(10)} ${unit.padEnd(12)} ${significant(ratio).padStart(8)}  ${bar}`;
+}
+
+const { values, positionals } = readArguments();
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+const [name, ...rest] = positionals;
+if (name === undefined || rest.length > 0) refuse('give the name of one benchmark.');
+const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name]! : refuse(`no benchmark is called '${name}'.`);
+
+enableProdMode();
+if (!values.json) console.log(`${'name'.padEnd(44)} ${'ours'.padStart(10)} ${'theirs'.padStart(10)} ${'unit'.padEnd(12)} ${'ratio'.padStart(8)}`);
+const { default: measure } = await benchmark.load();
+for await (const row of measure({ quick: values.quick })) {
+  const { name: rowName, ours, theirs, unit, limit } = row;
+  const ratio = ours / theirs;
+  const holds = limit === undefined || ratio <= limit;
+  if (!holds) process.exitCode = 1;
+  console.log(values.json ? JSON.stringify({ name: rowName, ours, theirs, unit, ratio, limit: limit ?? null, holds }) : show(row));
+}
