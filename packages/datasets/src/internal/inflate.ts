@@ -1,3 +1,4 @@
+import { isMoeError } from '@moe/core';
 import { Inflate } from 'fflate';
 import { DOWNLOAD_AGAIN, type Source, expectFormat } from './expect-format.js';
 
@@ -36,14 +37,12 @@ export function inflateExactly(source: Source, data: Uint8Array, { size, crc }: 
   expectFormat(source, size <= MAX_RATIO * data.length, `declare at most ${MAX_RATIO} times its ${data.length} compressed bytes`, size, DOWNLOAD_AGAIN);
   const out = new Uint8Array(size);
   let filled = 0;
-  let complete = false;
-  const inflate = new Inflate((chunk, final) => {
+  const inflate = new Inflate((chunk) => {
     expectFormat(source, filled + chunk.length <= size, `inflate to the declared ${size} bytes`, `at least ${filled + chunk.length}`, DOWNLOAD_AGAIN);
     out.set(chunk, filled);
     filled += chunk.length;
-    complete = final;
   });
-  for (let start = 0; start < data.length && !complete; start += SLICE) {
+  for (let start = 0; start < data.length; start += SLICE) {
     push(source, inflate, data.subarray(start, start + SLICE), start + SLICE >= data.length);
   }
   expectFormat(source, filled === size, `inflate to the declared ${size} bytes`, filled, DOWNLOAD_AGAIN);
@@ -56,7 +55,7 @@ function push(source: Source, inflate: Inflate, slice: Uint8Array, final: boolea
   try {
     inflate.push(slice, final);
   } catch (error) {
-    if (error instanceof Error && error.name === 'DataFormatError') throw error;
+    if (isMoeError(error)) throw error;
     expectFormat(source, false, 'be valid deflate data', error instanceof Error ? error.message : String(error), DOWNLOAD_AGAIN, error);
   }
 }
