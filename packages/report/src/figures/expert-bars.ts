@@ -1,6 +1,6 @@
 import { expectKnownKeys } from '@moe/core';
 import type { Interval } from '../statistics/wilson-interval.js';
-import { distinct, expectDistinct, expectFilled, expectProportion, expectText } from './checks.js';
+import { distinct, expectDistinct, expectFilled, expectProportion, expectText } from '../internal/expect.js';
 import { type Figure, figure } from './figure.js';
 import { INK, MUTED, OKABE_ITO } from './theme.js';
 
@@ -34,6 +34,7 @@ export interface ExpertBarsOptions {
 const HEIGHT = 300;
 const STEP = 66;
 const ROW_WIDTH = 960;
+const TICKS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
 /**
  * Accuracy of every path of every model as bars with intervals; the gated model as a line, robust experts in a strong colour.
@@ -73,7 +74,7 @@ export function expertBars(options: ExpertBarsOptions): Figure {
   for (const model of models) expectDistinct('expertBars', `paths of ${model}`, groups.filter((bar) => bar.model === model).map(({ path }) => path));
 
   const highest = Math.max(baseline?.value ?? 0, ...groups.map(({ value, interval }) => interval?.high ?? value));
-  const yDomain: readonly [number, number] = [0, Math.min(1, Math.ceil((highest + 0.02) * 10) / 10)];
+  const top = Math.ceil((highest + 0.01) * 10) / 10 + 0.03; // above the highest tick, so that no tick label reaches into the title
   const kindOf = ({ reference, highlighted }: ExpertBar): string => (reference ? kinds.reference : highlighted ? kinds.highlighted : kinds.other);
   const color = { domain: [kinds.reference, kinds.highlighted, kinds.other], range: [OKABE_ITO.blue, OKABE_ITO.vermilion, '#a9bccd'] };
   const lines = [
@@ -90,9 +91,10 @@ export function expertBars(options: ExpertBarsOptions): Figure {
       low: bar.interval?.low ?? bar.value,
       high: bar.interval?.high ?? bar.value,
       kind: kindOf(bar),
+      ...numberPlace(bar, top),
     }));
     const x = { field: 'path', type: 'nominal', title: null, sort: null, scale: { domain: paths, paddingInner: 0.3, paddingOuter: 0.2 }, axis: { labelAngle: paths.some((path) => path.length > 9) ? -35 : 0, domain: false, ticks: false } };
-    const y = (field: string) => ({ field, type: 'quantitative', title: first ? yTitle : null, scale: { domain: yDomain, nice: false }, axis: { format: '.0%', tickCount: 6, labels: first, ticks: first, domain: false } });
+    const y = (field: string) => ({ field, type: 'quantitative', title: first ? yTitle : null, scale: { domain: [0, top], nice: false }, axis: { format: '.0%', values: TICKS.filter((tick) => tick < top), labels: first, ticks: first, domain: false } });
     const reference = bars.find((bar) => bar.reference);
     const across = (value: number, mark: object) => ({ data: { values: [{ value }] }, mark: { type: 'rule', ...mark }, encoding: { y: y('value') } });
     return {
@@ -105,8 +107,15 @@ export function expertBars(options: ExpertBarsOptions): Figure {
         ...(reference === undefined ? [] : [across(reference.value, { color: OKABE_ITO.blue, strokeWidth: 1.5 })]),
         ...(baseline === undefined ? [] : [across(baseline.value, { color: INK, strokeWidth: 1.5, strokeDash: [6, 4] })]),
         { mark: { type: 'rule', color: INK, strokeWidth: 1.5 }, encoding: { x, y: y('low'), y2: { field: 'high' } } },
-        { mark: { type: 'text', dy: -9, fontSize: 12, color: INK, stroke: '#ffffff', strokeWidth: 3, strokeJoin: 'round' }, encoding: { x, y: y('high'), text: { field: 'value', type: 'quantitative', format: '.1%' } } },
-        { mark: { type: 'text', dy: -9, fontSize: 12, color: INK }, encoding: { x, y: y('high'), text: { field: 'value', type: 'quantitative', format: '.1%' } } },
+        {
+          mark: { type: 'text', dy: -9, fontSize: 13 },
+          encoding: {
+            x,
+            y: y('foot'),
+            text: { field: 'value', type: 'quantitative', format: '.1%' },
+            color: { condition: { test: 'datum.onDark', value: '#ffffff' }, value: INK },
+          },
+        },
       ],
     };
   }
@@ -117,4 +126,10 @@ export function expertBars(options: ExpertBarsOptions): Figure {
     columns: Math.max(1, Math.floor(ROW_WIDTH / (STEP * Math.max(...models.map((model) => groups.filter((bar) => bar.model === model).length))))),
     concat: panels,
   });
+}
+
+/* The number stands at the foot of its bar, where no line crosses it, or above everything where the bar is too low to hold it. */
+function numberPlace({ value, interval, reference, highlighted }: ExpertBar, top: number): { foot: number; onDark: boolean } {
+  const fits = (interval?.low ?? value) > 0.1 * top;
+  return fits ? { foot: 0, onDark: (reference ?? false) || (highlighted ?? false) } : { foot: interval?.high ?? value, onDark: false };
 }

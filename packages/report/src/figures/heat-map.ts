@@ -1,6 +1,6 @@
 import { expectArgument, expectKnownKeys, expectNumber } from '@moe/core';
 import { percent } from '../table/format.js';
-import { expectDistinct, expectFilled } from './checks.js';
+import { expectDistinct, expectFilled } from '../internal/expect.js';
 import { type Figure, figure } from './figure.js';
 import { INK } from './theme.js';
 

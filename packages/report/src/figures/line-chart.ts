@@ -1,5 +1,5 @@
 import { expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
-import { expectDistinct, expectFilled, expectText } from './checks.js';
+import { expectDistinct, expectFilled, expectText } from '../internal/expect.js';
 import { type Figure, figure } from './figure.js';
 import { categoricalScale } from './theme.js';
 
@@ -21,6 +21,7 @@ export interface LineChartOptions {
 
 const DASHES = [[1, 0], [6, 3], [2, 3], [8, 3, 2, 3]] as const;
 const MOST_SYMBOLS = 40;
+const LEGEND = { symbolType: 'stroke', symbolSize: 600, symbolStrokeWidth: 2.25 } as const;
 
 /**
  * Named curves over a common axis, such as losses over epochs; told apart by colour and by dashes.
@@ -63,8 +64,8 @@ export function lineChart(options: LineChartOptions): Figure {
     encoding: {
       x: { field: 'x', type: 'quantitative', title: xTitle, scale: { zero: false, nice: false, padding: 8 }, axis: { grid: false, ...(whole ? { tickMinStep: 1, format: 'd' } : {}) } },
       y: { field: 'y', type: 'quantitative', title: yTitle, scale: { zero: yFormat === 'percent' }, ...(yFormat === 'percent' ? { axis: { format: '.0%' } } : {}) },
-      color: { field: 'name', type: 'nominal', title: null, scale: categoricalScale(names) },
-      strokeDash: { field: 'name', type: 'nominal', title: null, scale: { domain: names, range: names.map((_, index) => DASHES[index % DASHES.length]) } },
+      color: { field: 'name', type: 'nominal', title: null, legend: LEGEND, scale: categoricalScale(names) },
+      strokeDash: { field: 'name', type: 'nominal', title: null, legend: LEGEND, scale: { domain: names, range: names.map((_, index) => DASHES[index % DASHES.length]) } },
     },
   });
 }

@@ -6,17 +6,23 @@ interface Box {
   readonly height: number;
 }
 
-/** A point in pixels with the size of its label. */
+/** A point in pixels with the size of its label, and how far its error bars reach. */
 export interface LabelledPoint {
   readonly x: number;
   readonly y: number;
   readonly labelWidth: number;
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
 }
 
-/** Left end and vertical middle of a label, and whether it lies far enough away to need a line to its point. */
+/** Left end and vertical middle of a label, the spot of its edge nearest to the point, and whether it lies so far away that it needs a line there. */
 export interface Placement {
   readonly x: number;
   readonly y: number;
+  readonly nearX: number;
+  readonly nearY: number;
   readonly far: boolean;
 }
 
@@ -24,42 +30,50 @@ export const LABEL_HEIGHT = 16;
 const POINT_RADIUS = 7;
 const DISTANCES = [11, 26, 44, 64] as const;
 const DIRECTIONS = 16;
+const BAR_WIDTH = 2;
 
 /**
- * Finds a place for the label of each point: the nearest of 64 positions that covers no other label and no point and stays inside.
+ * Finds a place for the label of each point: the nearest of 64 positions that covers no label, point or bar and stays inside.
  *
  * @remarks
  * Greedy, in the order of the points, hence deterministic. Where all positions cover something, the one that covers least is taken.
  */
 export function placeLabels(points: readonly LabelledPoint[], width: number, height: number): readonly Placement[] {
-  const taken: Box[] = points.map(({ x, y }) => ({ x: x - POINT_RADIUS, y: y - POINT_RADIUS, width: 2 * POINT_RADIUS, height: 2 * POINT_RADIUS }));
+  const taken: Box[] = points.flatMap(({ x, y, left, right, top, bottom }) => [
+    { x: x - POINT_RADIUS, y: y - POINT_RADIUS, width: 2 * POINT_RADIUS, height: 2 * POINT_RADIUS },
+    { x: left, y: y - BAR_WIDTH / 2, width: right - left, height: BAR_WIDTH },
+    { x: x - BAR_WIDTH / 2, y: top, width: BAR_WIDTH, height: bottom - top },
+  ]);
   return points.map((point) => {
     let best: { box: Box; cost: number; far: boolean } | undefined;
     for (const [ring, distance] of DISTANCES.entries()) {
       for (let direction = 0; direction < DIRECTIONS; direction++) {
         const box = labelBox(point, distance, (2 * Math.PI * direction) / DIRECTIONS);
         const covered = taken.reduce((sum, other) => sum + overlap(box, other), 0) + 10 * outside(box, width, height);
-        const cost = covered + 12 * ring + 0.01 * direction;
+        const cost = covered + 40 * ring + 0.01 * direction;
         if (best === undefined || cost < best.cost) best = { box, cost, far: ring > 0 };
       }
     }
     const { box, far } = best!;
     taken.push(box);
-    return { x: box.x, y: box.y + box.height / 2, far };
+    const within = (value: number, start: number, length: number): number => Math.min(start + length, Math.max(start, value));
+    return { x: box.x, y: box.y + box.height / 2, nearX: within(point.x, box.x, box.width), nearY: within(point.y, box.y, box.height), far };
   });
 }
 
-/* The label touches a circle around its point from outside, in the given direction. */
+/* The label touches a circle around its point from outside, in the given direction: with a corner, or the middle of a side where it lies straight. */
 function labelBox({ x, y, labelWidth }: LabelledPoint, distance: number, angle: number): Box {
-  const nearX = x + distance * Math.cos(angle);
-  const nearY = y - distance * Math.sin(angle);
+  const [across, up] = [Math.cos(angle), Math.sin(angle)];
   return {
-    x: nearX - (labelWidth * (1 - Math.cos(angle))) / 2,
-    y: nearY - (LABEL_HEIGHT * (1 + Math.sin(angle))) / 2,
+    x: x + distance * across - labelWidth * before(across),
+    y: y - distance * up - LABEL_HEIGHT * before(-up),
     width: labelWidth,
     height: LABEL_HEIGHT,
   };
 }
+
+/* Share of a length that lies before the touching point. */
+const before = (towards: number): number => (Math.abs(towards) < 0.3 ? 0.5 : towards > 0 ? 0 : 1);
 
 function overlap(a: Box, b: Box): number {
   const wide = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);

@@ -1,5 +1,5 @@
 import { expectArgument, expectKnownKeys, expectNumber } from '@moe/core';
-import { expectDistinct, expectFilled } from './checks.js';
+import { expectDistinct, expectFilled } from '../internal/expect.js';
 import { type Figure, figure } from './figure.js';
 import { categoricalScale } from './theme.js';
 

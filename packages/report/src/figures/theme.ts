@@ -1,4 +1,4 @@
-/** Stacks without quotes, so that they survive in any attribute. */
+/* No quotes, so that the list survives in any attribute. */
 const FONT = 'system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, sans-serif';
 
 export const INK = '#1f2933';
@@ -27,7 +27,7 @@ export const THEME = {
   background: '#ffffff',
   padding: 12,
   font: FONT,
-  title: { fontSize: 17, fontWeight: 600, color: INK, subtitleColor: MUTED, subtitleFontSize: 13, subtitlePadding: 6, anchor: 'start', frame: 'group', offset: 14 },
+  title: { fontSize: 17, fontWeight: 600, color: INK, subtitleColor: MUTED, subtitleFontSize: 13, subtitlePadding: 6, anchor: 'start', frame: 'bounds', offset: 14 },
   axis: {
     labelFontSize: 13,
     titleFontSize: 14,
@@ -35,12 +35,13 @@ export const THEME = {
     labelColor: INK,
     titleColor: INK,
     labelLimit: 260,
+    labelFlush: false,
     titlePadding: 10,
     gridColor: GRID,
     domainColor: MUTED,
     tickColor: MUTED,
   },
   header: { labelFontSize: 14, labelFontWeight: 600, labelColor: INK, labelLimit: 260, titleFontSize: 14, titleColor: INK },
-  legend: { labelFontSize: 13, titleFontSize: 13, titleFontWeight: 600, labelColor: INK, titleColor: INK, labelLimit: 260, symbolSize: 110, rowPadding: 5 },
+  legend: { labelFontSize: 13, titleFontSize: 13, titleFontWeight: 600, labelColor: INK, titleColor: INK, labelLimit: 260, symbolSize: 110, symbolOpacity: 1, rowPadding: 5 },
   view: { stroke: null },
 } as const;

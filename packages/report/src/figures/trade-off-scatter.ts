@@ -1,7 +1,7 @@
 import { expectKnownKeys } from '@moe/core';
 import type { Interval } from '../statistics/wilson-interval.js';
 import { displayWidth } from '../internal/display-width.js';
-import { distinct, expectFilled, expectProportion, expectText } from './checks.js';
+import { distinct, expectFilled, expectProportion, expectText } from '../internal/expect.js';
 import { type Figure, figure } from './figure.js';
 import { placeLabels } from './place-labels.js';
 import { INK, MUTED, categoricalScale } from './theme.js';
@@ -65,17 +65,23 @@ export function tradeOffScatter(options: TradeOffScatterOptions): Figure {
   const yDomain = domain(points.flatMap(({ robust, robustInterval }) => [robust, robustInterval?.low ?? robust, robustInterval?.high ?? robust]));
   const toPixel = (value: number, [low, high]: Domain, size: number): number => ((value - low) / (high - low)) * size;
   const fromPixel = (pixel: number, [low, high]: Domain, size: number): number => low + (pixel / size) * (high - low);
+  const right = (value: number): number => toPixel(value, xDomain, WIDTH);
+  const down = (value: number): number => HEIGHT - toPixel(value, yDomain, HEIGHT);
   const places = placeLabels(
-    points.map(({ clean, robust, label }) => ({
-      x: toPixel(clean, xDomain, WIDTH),
-      y: HEIGHT - toPixel(robust, yDomain, HEIGHT),
-      labelWidth: 0.58 * LABEL_SIZE * displayWidth(label),
+    points.map(({ label, clean, robust, cleanInterval, robustInterval }) => ({
+      x: right(clean),
+      y: down(robust),
+      labelWidth: 0.6 * LABEL_SIZE * displayWidth(label),
+      left: right(cleanInterval?.low ?? clean),
+      right: right(cleanInterval?.high ?? clean),
+      top: down(robustInterval?.high ?? robust),
+      bottom: down(robustInterval?.low ?? robust),
     })),
     WIDTH,
     HEIGHT,
   );
   const values = points.map(({ label, clean, robust, cleanInterval, robustInterval, group, shape }, index) => {
-    const { x, y, far } = places[index]!;
+    const { x, y, nearX, nearY, far } = places[index]!;
     return {
       label, clean, robust, group, shape, far,
       cleanLow: cleanInterval?.low ?? clean,
@@ -84,6 +90,8 @@ export function tradeOffScatter(options: TradeOffScatterOptions): Figure {
       robustHigh: robustInterval?.high ?? robust,
       labelX: fromPixel(x, xDomain, WIDTH),
       labelY: fromPixel(HEIGHT - y, yDomain, HEIGHT),
+      nearX: fromPixel(nearX, xDomain, WIDTH),
+      nearY: fromPixel(HEIGHT - nearY, yDomain, HEIGHT),
     };
   });
 
@@ -104,7 +112,7 @@ export function tradeOffScatter(options: TradeOffScatterOptions): Figure {
       {
         transform: [{ filter: 'datum.far' }],
         mark: { type: 'rule', color: MUTED, strokeWidth: 0.75 },
-        encoding: { x: x('clean'), x2: { field: 'labelX' }, y: y('robust'), y2: { field: 'labelY' } },
+        encoding: { x: x('clean'), x2: { field: 'nearX' }, y: y('robust'), y2: { field: 'nearY' } },
       },
       { mark: { type: 'point', filled: true, size: 130, opacity: 1, stroke: '#ffffff', strokeWidth: 1 }, encoding: { x: x('clean'), y: y('robust'), color, shape } },
       {

@@ -29,7 +29,7 @@ figure svg { display: block; max-width: 100%; height: auto; }
 .grid td { padding: .3rem; text-align: center; }
 .grid img { display: block; margin: 0 auto; border: 1px solid var(--line); image-rendering: pixelated; }
 .grid span { display: block; margin-top: .2rem; color: var(--muted); font-size: .85rem; line-height: 1.25; }
-dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: .35rem 2rem; margin: 0; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); gap: .35rem 2rem; margin: 0; }
 dl div { display: flex; gap: .75rem; min-width: 0; }
 dt { flex: 0 0 9rem; color: var(--muted); }
 dd { flex: 1 1 auto; margin: 0; min-width: 0; }
