@@ -1,6 +1,6 @@
 // Shapes: B batch, M classes.
 import '../gradients.js';
-import { type Scalar, type Tensor, type Tensor1D, type Tensor2D, add, logSoftmax, mean, mul, neg, oneHot, sum, tidy } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, type Tensor1D, type Tensor2D, add, cast, logSoftmax, mean, mul, neg, oneHot, sum, tidy } from '@tensorflow/tfjs-core';
 import { type MoeModel, type Rng, expectShape } from '@moe/core';
 import type { ObjectiveLoss } from './objective.js';
 
@@ -21,7 +21,8 @@ import type { ObjectiveLoss } from './objective.js';
 export function crossEntropy(logits: Tensor2D, labels: Tensor1D): Scalar {
   const { B, M } = expectShape('crossEntropy', { logits }, ['B', 'M']);
   expectShape('crossEntropy', { labels }, ['B'], { B });
-  return tidy(() => neg(mean(sum(mul(oneHot(labels, M, 1, 0, 'float32'), logSoftmax(logits)), 1))) as Scalar);
+  // The wasm engine writes integers whatever dtype oneHot is asked for, hence the cast.
+  return tidy(() => neg(mean(sum(mul(cast(oneHot(labels, M), 'float32'), logSoftmax(logits)), 1))) as Scalar);
 }
 
 /** Cross-entropy of a training pass plus the model's balance losses, which are already weighted. */
