@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { convGap } from './gates/conv-gap.js';
+import { gapFc } from './gates/gap-fc.js';
+import { identityGate } from './internal/testing-fixtures.js';
+import { entropyLoss } from './losses/entropy-loss.js';
+import { type NamedConfig, routerFromConfig } from './router-from-config.js';
+import { topKRouter } from './routers/top-k-router.js';
+import type { Router } from './types.js';
+
+const throughJson = ({ name, options }: Router): NamedConfig => JSON.parse(JSON.stringify({ name, options })) as NamedConfig;
+
+describe('routerFromConfig', () => {
+  it.each([
+    topKRouter({ numExperts: 4, gate: gapFc() }),
+    topKRouter({ numExperts: 4, topK: 2, gate: convGap({ kernel: 1 }), balance: { loss: 'switchLoss', weight: 0.5 }, noiseStd: 0.1, capacityFactor: 1.5 }),
+    topKRouter({ numExperts: 2, topK: 1, gate: convGap(), balance: entropyLoss, straightThrough: false, normalise: 'none' }),
+  ])('remakes a router from its JSON', (router) => {
+    const copy = routerFromConfig(throughJson(router));
+    expect(copy.options).toEqual(router.options);
+    expect({ ...copy, init: 0, route: 0 }).toEqual({ ...router, init: 0, route: 0 });
+  });
+
+  it('finds the parts that the caller brings', () => {
+    const myLoss: typeof entropyLoss = (...args) => entropyLoss(...args);
+    const router = topKRouter({ numExperts: 2, gate: identityGate, balance: { loss: myLoss, weight: 2 } });
+    const registry = { gates: { identityGate: () => identityGate }, losses: { myLoss } };
+    expect(routerFromConfig(throughJson(router), registry).options).toEqual(router.options);
+    expect(() => routerFromConfig(throughJson(router), { losses: { myLoss } })).toThrow("routerFromConfig: gate.name must be one of convGap, gapFc, got 'identityGate'. Pass your own in the registry.");
+    expect(() => routerFromConfig(throughJson(router), { gates: registry.gates })).toThrow('routerFromConfig: balance.loss must be one of');
+  });
+
+  it('refuses names and options that it does not know', () => {
+    expect(() => routerFromConfig({ name: 'constructor', options: {} })).toThrow("routerFromConfig: name must be one of topKRouter, got 'constructor'.");
+    const gate = { name: 'gapFc', options: { kernel: 3 } };
+    expect(() => routerFromConfig({ name: 'topKRouter', options: { numExperts: 2, gate } })).toThrow("gapFc: unknown option 'kernel'.");
+  });
+});

@@ -1,0 +1,67 @@
+import { expectArgument, expectKnownKeys } from '@moe/core';
+import { convGap } from './gates/conv-gap.js';
+import { gapFc } from './gates/gap-fc.js';
+import type { BalanceLoss } from './losses/balance-loss.js';
+import { balanceLosses } from './losses/registry.js';
+import type { TopKRouterOptions } from './routers/top-k-options.js';
+import { topKRouter } from './routers/top-k-router.js';
+import type { GateNetwork, Router } from './types.js';
+
+/** Name and options of a router or gate network; plain JSON. */
+export interface NamedConfig {
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+type Options = NamedConfig['options'];
+
+/** The caller's own parts, by the names that they have in the JSON. */
+export interface ConfigRegistry {
+  readonly routers?: Readonly<Record<string, (options: Options) => Router>>;
+  readonly gates?: Readonly<Record<string, (options: Options) => GateNetwork>>;
+  readonly losses?: Readonly<Record<string, BalanceLoss>>;
+}
+
+/** Looks up own properties only, so that a name like `constructor` from a file finds nothing. */
+function find<T>(what: string, name: string, ...tables: readonly (Readonly<Record<string, T>> | undefined)[]): T {
+  const table = tables.find((candidate) => candidate !== undefined && Object.hasOwn(candidate, name));
+  const known = tables.flatMap((candidate) => Object.keys(candidate ?? {}));
+  expectArgument('routerFromConfig', what, table !== undefined, `be one of ${known.join(', ')}`, name, 'Pass your own in the registry.');
+  return table[name]!;
+}
+
+/**
+ * Makes the gate network that `{ name, options }` describes.
+ *
+ * @throws {@link ArgumentError} if the name is not known, or an option is wrong.
+ */
+export function gateFromConfig(config: NamedConfig, registry: ConfigRegistry = {}): GateNetwork {
+  const builtIn: ConfigRegistry['gates'] = { convGap: (options) => convGap(options), gapFc: (options) => (expectKnownKeys('gapFc', options, []), gapFc()) };
+  return find('gate.name', config.name, registry.gates, builtIn)(config.options);
+}
+
+/**
+ * Makes the router whose `name` and `options` were saved: the inverse of reading them off a {@link Router}.
+ *
+ * @param config   - `{ name: router.name, options: router.options }`, as it came from JSON.
+ * @param registry - the caller's own routers, gate networks and losses, where the configuration names any.
+ * @throws {@link ArgumentError} if a name is not known, or an option is wrong.
+ *
+ * @example
+ * const copy = routerFromConfig(JSON.parse(JSON.stringify({ name: router.name, options: router.options })));
+ */
+export function routerFromConfig(config: NamedConfig, registry: ConfigRegistry = {}): Router {
+  const builtIn: ConfigRegistry['routers'] = {
+    topKRouter: ({ gate, balance, ...rest }) =>
+      topKRouter({
+        ...(rest as unknown as Omit<TopKRouterOptions, 'gate' | 'balance'>),
+        gate: gateFromConfig(gate as NamedConfig, registry),
+        ...(balance !== undefined && { balance: withLoss(balance as { loss: string; weight: number }, registry) }),
+      }),
+  };
+  return find('name', config.name, registry.routers, builtIn)(config.options);
+}
+
+function withLoss({ loss, weight }: { loss: string; weight: number }, { losses }: ConfigRegistry): { loss: BalanceLoss; weight: number } {
+  return { loss: find<BalanceLoss>('balance.loss', loss, losses, balanceLosses), weight };
+}
