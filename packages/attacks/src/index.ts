@@ -1,9 +1,14 @@
+export { type ApgdOptions, type ApgdVariant, apgd } from './apgd.js';
+export { type EvaluateOptions, evaluate } from './evaluate/evaluate.js';
+export type { AttackResult, CleanResult, Evaluation, EvaluationEvent, Finding, Flags, RobustResult, Trust } from './evaluate/evaluation.js';
+export type { EvaluationState } from './evaluate/state.js';
+export { type Interval, wilsonInterval } from './evaluate/wilson-interval.js';
 export { type FgsmOptions, fgsm } from './fgsm.js';
 export type { Ball, StartKind } from './geometry/ball.js';
 export type { AttackNorm } from './geometry/geometry.js';
 export { projectL2, randomStartL2 } from './geometry/l2.js';
 export { projectLinf, randomStartLinf } from './geometry/linf.js';
-export type { Goal } from './internal/ascent.js';
+export type { Goal } from './internal/best.js';
 export type { GradientAttackOptions } from './internal/options.js';
 export { ceLoss } from './losses/ce-loss.js';
 export { cwLoss } from './losses/cw-loss.js';

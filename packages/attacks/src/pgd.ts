@@ -1,6 +1,7 @@
 import { type Attack, expectArgument, expectInteger, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
 import type { StartKind } from './geometry/ball.js';
-import { type Goal, ascend } from './internal/ascent.js';
+import { ascend } from './internal/ascent.js';
+import type { Goal } from './internal/best.js';
 import { type GradientAttackOptions, SHARED_KEYS, expectSharedOptions, freeze, nameOf } from './internal/options.js';
 import { createProblem, toPerturbation } from './internal/problem.js';
 

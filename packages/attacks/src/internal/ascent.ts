@@ -1,15 +1,12 @@
 // Shapes: B batch, D numbers of one example.
 import { throwIfAborted } from '@moe/core';
 import type { Ball, StartKind } from '../geometry/ball.js';
-import { GEOMETRIES } from '../geometry/geometry.js';
-import type { AttackNorm } from '../geometry/geometry.js';
+import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
 import { type LossName, LOSSES } from '../losses/losses.js';
+import { type Goal, createBest, keepBest } from './best.js';
 import { compactRows } from './compact.js';
 import { measure } from './measure.js';
 import { type BestPoints, type Problem, exampleRng, rowOf } from './problem.js';
-
-/** When a row is finished: as soon as it is misclassified, or never before the last step. */
-export type Goal = 'misclassify' | 'maxLoss';
 
 export interface AscentOptions extends Ball {
   readonly norm: AttackNorm;
@@ -27,7 +24,7 @@ export function ascend(problem: Problem, options: AscentOptions): BestPoints {
   const { norm, steps, goal } = options;
   const { project, randomStart, ascend: step } = GEOMETRIES[norm];
   const rowLoss = LOSSES[options.loss];
-  const best: BestPoints = { points: inputs.slice(), loss: new Float64Array(rows).fill(-Infinity), wrong: new Uint8Array(rows) };
+  const best = createBest(problem);
   const active = (row: number): boolean => goal === 'maxLoss' || best.wrong[row] === 0;
   let all: readonly number[] = Array.from({ length: rows }, (_, row) => row);
 
@@ -62,25 +59,4 @@ export function ascend(problem: Problem, options: AscentOptions): BestPoints {
     }
   }
   return best;
-}
-
-/**
- * Takes over each measured point that beats its row's best: a misclassified one beats every other, then the higher loss does.
- *
- * @returns Mean loss over the rows still attacked when they were measured.
- */
-function keepBest({ size }: Problem, best: BestPoints, points: Float32Array, batch: readonly number[], measured: { loss: Float64Array; wrong: Uint8Array }, goal: Goal): number {
-  let total = 0;
-  let count = 0;
-  batch.forEach((row, i) => {
-    if (goal === 'misclassify' && best.wrong[row] === 1) return;
-    total += measured.loss[i]!;
-    count++;
-    const found = goal === 'misclassify' && measured.wrong[i] === 1;
-    if (!found && measured.loss[i]! <= best.loss[row]!) return;
-    best.loss[row] = measured.loss[i]!;
-    best.wrong[row] = measured.wrong[i]!;
-    rowOf(best.points, row, size).set(rowOf(points, row, size));
-  });
-  return count === 0 ? 0 : total / count;
 }

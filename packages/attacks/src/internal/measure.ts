@@ -8,6 +8,8 @@ import type { Problem } from './problem.js';
 
 /** What one forward pass, and where asked one backward pass, said about each of its rows. */
 export interface Measurement {
+  /** Row-major `[N,M]`. */
+  readonly logits: Float32Array;
   readonly loss: Float64Array;
   /** 1 where the prediction, the first index of the maximum, differs from the label. */
   readonly wrong: Uint8Array;
@@ -16,16 +18,16 @@ export interface Measurement {
 }
 
 /** Runs the model and checks that its answer is `[N,M]` finite logits. */
-export function readLogits(caller: string, model: LogitsFn, inputs: Tensor): { logits: Tensor2D; values: Float32Array; classes: number } {
-  const logits = model(inputs);
-  const { M } = expectShape(caller, { logits }, ['B', 'M'], { B: inputs.shape[0]! });
+function readLogits(caller: string, model: LogitsFn, inputs: Tensor): { output: Tensor2D; values: Float32Array; classes: number } {
+  const output = model(inputs);
+  const { M } = expectShape(caller, { logits: output }, ['B', 'M'], { B: inputs.shape[0]! });
   expectArgument(caller, 'logits', M >= 2, 'have at least 2 classes', M);
-  const values = logits.dataSync() as Float32Array;
+  const values = output.dataSync() as Float32Array;
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
     throw new NumericsError(`${caller}: logits must be finite, got ${values[bad]} for row ${Math.floor(bad / M)}. Check the model's weights and inputs.`);
   }
-  return { logits, values, classes: M };
+  return { output, values, classes: M };
 }
 
 /**
@@ -42,9 +44,11 @@ export function measure(problem: Problem, rowLoss: RowLoss, points: Float32Array
   rows.forEach((row, i) => upload.set(points.subarray(row * size, (row + 1) * size), i * size));
   const loss = new Float64Array(rows.length);
   const wrong = new Uint8Array(rows.length);
+  let logits = new Float32Array(0);
 
   /** Fills `loss` and `wrong`; returns ∂loss/∂logits up to a positive factor per row. */
   const judge = (values: Float32Array, classes: number): Float32Array => {
+    logits = values.slice();
     const direction = new Float32Array(values.length);
     rows.forEach((row, i) => {
       const label = labels[row]!;
@@ -65,17 +69,17 @@ export function measure(problem: Problem, rowLoss: RowLoss, points: Float32Array
       return undefined;
     }
     const total = (x: Tensor) => {
-      const { logits, values, classes } = readLogits(caller, model, x);
+      const { output, values, classes } = readLogits(caller, model, x);
       const direction = judge(values, classes);
       // Only the direction is used, so no row's gradient is scaled by 1 − p_y, which underflows for confident models.
-      return customGrad(() => ({ value: scalar(0), gradFunc: () => tensor2d(direction, [rows.length, classes]) }))(logits);
+      return customGrad(() => ({ value: scalar(0), gradFunc: () => tensor2d(direction, [rows.length, classes]) }))(output);
     };
     const { value, grad } = valueAndGrad(total)(inputs);
     value.dispose();
     return grad.dataSync() as Float32Array;
   });
   if (gradient !== undefined) expectFinite(caller, gradient, rows, size);
-  return { loss, wrong, gradient };
+  return { logits, loss, wrong, gradient };
 }
 
 function expectFinite(caller: string, gradient: Float32Array, rows: readonly number[], size: number): void {

@@ -45,21 +45,21 @@ export function createProblem(caller: string, model: LogitsFn, inputs: Tensor, l
     for (let row = 0; row < rows; row++) expectInteger(caller, `exampleIds[${row}]`, ids[row]!, 0);
   }
   const values = inputs.dataSync() as Float32Array;
-  expectWithinBounds(caller, values, bounds);
+  expectWithinBounds(caller, 'inputs', values, bounds);
   return { caller, model, inputs: values, labels: labels.dataSync() as Int32Array, rows, size: values.length / rows, shape, context };
 }
 
-export function expectWithinBounds(caller: string, values: Float32Array, [low, high]: Bounds): void {
+export function expectWithinBounds(caller: string, name: string, values: Float32Array, [low, high]: Bounds): void {
   let least = Infinity;
   let most = -Infinity;
   for (const value of values) {
-    expectArgument(caller, 'inputs', !Number.isNaN(value), 'hold no NaN', value);
+    expectArgument(caller, name, !Number.isNaN(value), 'hold no NaN', value);
     if (value < least) least = value;
     if (value > most) most = value;
   }
   const hint = 'Attack in pixel space and put normalisation inside the model, or pass the true bounds.';
   // Bounds may be more precise than float32, the values are not.
-  expectArgument(caller, 'inputs', least >= Math.fround(low) && most <= Math.fround(high), `lie in bounds [${low}, ${high}]`, [least, most], hint);
+  expectArgument(caller, name, least >= Math.fround(low) && most <= Math.fround(high), `lie in bounds [${low}, ${high}]`, [least, most], name === 'inputs' ? hint : undefined);
 }
 
 /** View of one row of a row-major array. */

@@ -1,0 +1,148 @@
+import { type Attack, ArgumentError, type Bounds, type Dataset, type LogitsFn, createRng, expectArgument, expectInteger, expectKnownKeys, throwIfAborted } from '@moe/core';
+import type { Evaluation, EvaluationEvent, RobustResult } from './evaluation.js';
+import { findingsOf, trustOf } from './findings.js';
+import { judgeBatch } from './judge-batch.js';
+import { createClock } from './clock.js';
+import { type EvaluationState, type Fingerprint, readState, writeState } from './state.js';
+import { type Tally, countOnes, emptyTally, joinTallies } from './tally.js';
+import { wilsonInterval } from './wilson-interval.js';
+
+export interface EvaluateOptions {
+  readonly model: LogitsFn;
+  /** Labelled inputs within `data.bounds`, which must be the bounds of the attacks. */
+  readonly data: Dataset;
+  /** Attacks with distinct names; give a `label` to tell two of a kind apart. */
+  readonly attacks: readonly Attack[];
+  /** Root of all randomness; the same seed gives the same result. */
+  readonly seed: number;
+  /** Examples run together; does not change the result. The state is saved after each batch. @defaultValue 64 */
+  readonly batchSize?: number;
+  /** How many examples to take, from the first. @defaultValue all */
+  readonly limit?: number;
+  /** Which examples to take, instead of `limit`. */
+  readonly indices?: ArrayLike<number>;
+  /** Names the weights, e.g. a hash; a state of another model is refused. @defaultValue '' */
+  readonly modelId?: string;
+  /** Keeps what was learnt; see `fileState` of `@moe/attacks/node`. @defaultValue nothing is kept */
+  readonly state?: EvaluationState;
+  readonly onEvent?: (event: EvaluationEvent) => void;
+  /** Checked between steps; timers and signal handlers run between attacks. */
+  readonly signal?: AbortSignal;
+}
+
+const KEYS = ['model', 'data', 'attacks', 'seed', 'batchSize', 'limit', 'indices', 'modelId', 'state', 'onEvent', 'signal'];
+
+/**
+ * Accuracy of a model without attack and under each of several attacks, with reasons to doubt the numbers.
+ *
+ * @remarks
+ * Each attack runs on every example that is right without attack, independently of the others. Verdicts come from a fresh forward pass
+ * on the returned inputs. An attack's draws depend on seed, attack and example only: `attack.perturb(model, inputs, labels,
+ * { rng: createRng(seed), exampleIds: batch.ids })` gives the very inputs that were judged.
+ *
+ * @returns Plain JSON; no tensor stays alive, also when it throws.
+ * @throws {@link ArgumentError} if an option is unknown or wrong.
+ * @throws {@link NumericsError} if logits or gradients are not finite, or an attack leaves its ball.
+ * @throws {@link CheckpointError} if the state is damaged or belongs to another evaluation.
+ * @throws {@link AbortedError} if the signal fires; start again with the same state to go on.
+ *
+ * @example
+ * const result = await evaluate({ model, data, attacks: [pgd({ eps: 8 / 255 }), apgd({ eps: 8 / 255 })], seed: 1, limit: 200 });
+ * console.log(result.trust, result.clean.accuracy, result.worstCase.robustAccuracy);
+ */
+export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+  expectKnownKeys('evaluate', options, KEYS);
+  const { model, data, attacks, seed, batchSize = 64, modelId = '', state, onEvent, signal } = options;
+  const indices = chosenIndices(options);
+  expectInteger('evaluate', 'seed', seed, 0);
+  expectInteger('evaluate', 'batchSize', batchSize, 1);
+  expectAttacks(attacks, data.bounds);
+
+  const names = attacks.map(({ name }) => name);
+  const fingerprint: Fingerprint = {
+    data: { name: data.name, split: data.split, length: data.length },
+    examples: options.indices === undefined ? `first ${indices.length}` : Array.from(indices),
+    attacks: attacks.map(({ name, options: settings }) => ({ name, options: settings })),
+    seed,
+    modelId,
+  };
+  const saved = await state?.read();
+  let tally = saved === undefined ? emptyTally(names) : readState(saved, fingerprint, names);
+
+  const rng = createRng(seed);
+  const total = indices.length;
+  const clock = createClock(attacks, tally.ids.length, total);
+  while (tally.ids.length < total) {
+    throwIfAborted('evaluate', signal);
+    const before: Tally = tally;
+    const done = before.ids.length;
+    const batch = await data.read(Array.from({ length: Math.min(batchSize, total - done) }, (_, i) => indices[done + i]!));
+    const judged = await judgeBatch({
+      model,
+      batch,
+      bounds: data.bounds,
+      attacks,
+      rng,
+      signal,
+      onProgress: (attack, progress) => {
+        const flags = attack === undefined ? before.clean : before.robust[attack.name]!;
+        const phase = attack === undefined ? 'clean' : 'attack';
+        const robustSoFar = countOnes(flags) / Math.max(1, done);
+        onEvent?.({ phase, attack: attack?.name, done, total, robustSoFar, ...clock(attack, done, batch.ids.length, progress) });
+      },
+      pause: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        throwIfAborted('evaluate', signal);
+      },
+    });
+    tally = joinTallies(before, judged);
+    await state?.write(writeState(fingerprint, tally));
+  }
+  const result = summarise(tally, options);
+  onEvent?.({ phase: 'done', attack: undefined, done: total, total, robustSoFar: result.worstCase.robustAccuracy, fraction: 1, etaMs: 0 });
+  return result;
+}
+
+function chosenIndices({ data, limit, indices }: EvaluateOptions): ArrayLike<number> {
+  if (limit !== undefined && indices !== undefined) throw new ArgumentError('evaluate: limit and indices must not both be given. Cut indices instead.');
+  if (limit !== undefined) expectInteger('evaluate', 'limit', limit, 1);
+  const chosen = indices ?? Array.from({ length: Math.min(limit ?? data.length, data.length) }, (_, i) => i);
+  expectArgument('evaluate', 'examples', chosen.length > 0, 'be at least one', chosen.length);
+  for (let i = 0; i < chosen.length; i++) expectInteger('evaluate', `indices[${i}]`, chosen[i]!, 0, data.length - 1);
+  return chosen;
+}
+
+function expectAttacks(attacks: readonly Attack[], bounds: Bounds): void {
+  attacks.forEach(({ name, options }, i) => {
+    expectArgument('evaluate', `attacks[${i}].name`, attacks.findIndex((other) => other.name === name) === i, 'be unique', name, 'Give the attack a label.');
+    const { bounds: own } = options as { bounds?: Bounds };
+    const same = own === undefined || (own[0] === bounds[0] && own[1] === bounds[1]);
+    expectArgument('evaluate', `attacks[${i}].options.bounds`, same, `be the bounds of the data, [${bounds.join(', ')}]`, own);
+  });
+}
+
+function summarise(tally: Tally, { data, attacks, seed, modelId = '' }: EvaluateOptions): Evaluation {
+  const examples = tally.ids.length;
+  const correct = countOnes(tally.clean);
+  const robustness = (flags: string): RobustResult => {
+    const robust = countOnes(flags);
+    return { robust, robustAccuracy: robust / examples, interval: wilsonInterval(robust, examples) };
+  };
+  const worst = Array.from(tally.clean, (flag, i) => (flag === '1' && attacks.every(({ name }) => tally.robust[name]![i] === '1') ? '1' : '0')).join('');
+  const findings = findingsOf(tally, attacks);
+  return {
+    schema: 'moe.evaluation/1',
+    data: { name: data.name, split: data.split, length: data.length, bounds: data.bounds },
+    modelId,
+    seed,
+    examples,
+    clean: { correct, accuracy: correct / examples, interval: wilsonInterval(correct, examples) },
+    attacks: attacks.map(({ name, access, options }) => ({ name, access, options, ...robustness(tally.robust[name]!), meanPerturbation: mean(tally.lengths[name]!) })),
+    worstCase: robustness(worst),
+    flags: { ids: tally.ids, clean: tally.clean, robust: tally.robust },
+    findings,
+    trust: trustOf(findings),
+  };
+}
+
+const mean = (values: readonly number[]): number | null => (values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length);

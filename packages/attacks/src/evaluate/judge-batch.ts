@@ -1,0 +1,123 @@
+// Shapes: B batch, M classes.
+import { type Tensor, type Tensor1D, gather, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { type Attack, type Batch, type Bounds, type LogitsFn, NumericsError, type Rng } from '@moe/core';
+import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
+import { ceRow } from '../losses/ce-loss.js';
+import { measure } from '../internal/measure.js';
+import { type Problem, createProblem, expectWithinBounds, rowOf } from '../internal/problem.js';
+import type { Signs, Tally } from './tally.js';
+
+export interface BatchJob {
+  readonly model: LogitsFn;
+  readonly batch: Batch;
+  readonly bounds: Bounds;
+  readonly attacks: readonly Attack[];
+  readonly rng: Rng;
+  readonly signal: AbortSignal | undefined;
+  /** Called when the clean pass is done, and after each step of each attack. */
+  readonly onProgress: (attack: Attack | undefined, fraction: number) => void;
+  /** Lets timers and signals run between attacks. */
+  readonly pause: () => Promise<void>;
+}
+
+/** Judges one batch: clean, its signs of trouble, then every attack on every row that is right. */
+export async function judgeBatch(job: BatchJob): Promise<Tally> {
+  const { model, batch, bounds, attacks } = job;
+  const inputs = tensor4d(batch.inputs.slice(), [...batch.shape]);
+  const labels = tensor1d(batch.labels, 'int32');
+  try {
+    const problem = createProblem('evaluate', model, inputs, labels, { rng: job.rng, exampleIds: batch.ids }, bounds);
+    const rows = Array.from(batch.labels.keys());
+    const clean = measure(problem, ceRow, problem.inputs, rows, false);
+    const right = rows.filter((row) => clean.wrong[row] === 0);
+    const signs = probe(problem, clean.logits, right, attacks.some(({ access }) => access === 'gradient'));
+    job.onProgress(undefined, 1);
+
+    const robust: Record<string, string> = {};
+    const lengths: Record<string, number[]> = {};
+    let mismatches = 0;
+    for (const attack of attacks) {
+      await job.pause();
+      const verdict = attackRows(job, attack, inputs, labels, right);
+      const standing = new Set(right.filter((_, i) => verdict.wrong[i] === 0));
+      robust[attack.name] = rows.map((row) => (standing.has(row) ? '1' : '0')).join('');
+      lengths[attack.name] = verdict.lengths;
+      mismatches += verdict.mismatches;
+      job.onProgress(attack, 1);
+    }
+    const ids = Array.from(batch.ids);
+    return { ids, clean: rows.map((row) => 1 - clean.wrong[row]!).join(''), robust, lengths, signs: { ...signs, mismatches } };
+  } finally {
+    inputs.dispose();
+    labels.dispose();
+  }
+}
+
+/** Looks for what would make any number about this model doubtful; one more pass over the batch, one over half of it. */
+function probe(problem: Problem, logits: Float32Array, right: readonly number[], withGradient: boolean): Omit<Signs, 'mismatches'> {
+  const { rows, inputs, size, context } = problem;
+  const classes = logits.length / rows;
+  const all = Array.from({ length: rows }, (_, row) => row);
+  const again = measure(problem, ceRow, inputs, all, withGradient);
+  const company = all.toReversed().slice(0, Math.ceil(rows / 2));
+  const apart = measure(problem, ceRow, inputs, company, false);
+  const { gradient } = again;
+  const flat = gradient === undefined ? [] : right.filter((row) => rowOf(gradient, row, size).every((value) => value === 0));
+  return {
+    zeroGradients: flat.map((row) => context.exampleIds?.[row] ?? row),
+    probabilities: all.every((row) => isDistribution(rowOf(logits, row, classes))),
+    repeatDifference: Math.max(...all.map((row) => relativeDifference(rowOf(again.logits, row, classes), rowOf(logits, row, classes)))),
+    batchDifference: Math.max(...company.map((row, i) => relativeDifference(rowOf(apart.logits, i, classes), rowOf(logits, row, classes)))),
+  };
+}
+
+/** AutoAttack's rule, checks.py: entries in [−1e-5, 1 + 1e-5] that sum to 1 within 1e-5. */
+const isDistribution = (row: Float32Array): boolean =>
+  row.every((value) => value > -1e-5 && value < 1 + 1e-5) && Math.abs(row.reduce((a, b) => a + b, 0) - 1) < 1e-5;
+
+const relativeDifference = (a: Float32Array, b: Float32Array): number => GEOMETRIES.L2.distance(a, b) / Math.max(1e-6, Math.hypot(...b));
+
+interface Verdict {
+  /** In the order of the attacked rows. */
+  readonly wrong: Uint8Array;
+  readonly lengths: number[];
+  readonly mismatches: number;
+}
+
+/** Attacks the given rows and judges the result with one fresh pass, trusting nothing that the attack said. */
+function attackRows(job: BatchJob, attack: Attack, inputs: Tensor, labels: Tensor1D, rows: readonly number[]): Verdict {
+  if (rows.length === 0) return { wrong: new Uint8Array(0), lengths: [], mismatches: 0 };
+  const { model, batch, bounds, rng, signal, onProgress } = job;
+  return tidy(() => {
+    const index = tensor1d(Int32Array.from(rows), 'int32');
+    const clean = gather(inputs, index);
+    const truth = gather(labels, index);
+    const exampleIds = rows.map((row) => batch.ids[row]!);
+    const { adversarial, success } = attack.perturb(model, clean, truth, {
+      rng,
+      exampleIds,
+      onStep: ({ step, steps }) => onProgress(attack, Math.min(0.99, (step + 1) / steps)),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const problem = createProblem('evaluate', model, clean, truth, { rng, exampleIds }, bounds);
+    const points = adversarial.dataSync() as Float32Array;
+    const lengths = checkedLengths(attack, problem, points, bounds);
+    const { wrong } = measure(problem, ceRow, points, rows.map((_, i) => i), false);
+    const claimed = success.dataSync();
+    return { wrong, lengths, mismatches: Array.from(wrong).filter((value, i) => value !== claimed[i]).length };
+  });
+}
+
+/** Lengths of the perturbations in the attack's norm, having checked that each lies in ball and bounds. */
+function checkedLengths(attack: Attack, problem: Problem, points: Float32Array, bounds: Bounds): number[] {
+  expectWithinBounds('evaluate', `what attack '${attack.name}' returned`, points, bounds);
+  const { norm, eps } = attack.options as { norm?: AttackNorm; eps?: number };
+  if (norm === undefined || !(norm in GEOMETRIES)) return [];
+  const { inputs, size, rows } = problem;
+  const lengths = Array.from({ length: rows }, (_, row) => GEOMETRIES[norm].distance(rowOf(points, row, size), rowOf(inputs, row, size)));
+  const worst = Math.max(...lengths);
+  if (eps !== undefined && worst > eps * (1 + 1e-6) + 1e-7) {
+    throw new NumericsError(`evaluate: attack '${attack.name}' must stay within eps = ${eps} (${norm}), got a perturbation of ${worst}. The attack is faulty; its numbers mean nothing.`);
+  }
+  return lengths;
+}
