@@ -1,0 +1,72 @@
+import { convGap, gapFc, topKRouter } from '@moe/router';
+import { expectTensorsKept } from '@moe/testing';
+import { describe, expect, it } from 'vitest';
+import { type ResnetMoeOptions, type ResnetOptions, resnetSpec } from '../spec/resnet-spec.js';
+import { resnet } from '../resnet.js';
+import { countMacs, countParameters } from './count.js';
+
+const CIFAR100: ResnetOptions = { depth: 18, stem: 'cifar', classes: 100, inputShape: [32, 32, 3], seed: 1 };
+
+const spec = (at: string, kind: 'block' | 'conv', gate: 'GAP-FC' | 'Conv-GAP', numExperts = 4, rest: Partial<ResnetMoeOptions> = {}) =>
+  resnetSpec({ ...CIFAR100, moe: { at, kind, router: topKRouter({ numExperts, gate: gate === 'GAP-FC' ? gapFc() : convGap() }), ...rest } });
+
+// Counted with PyTorch 1.13 and torchvision 0.14 on the authors' code of Robust Experts (commit ed22e81), CIFAR-100.
+describe('countParameters and countMacs', () => {
+  it('count ResNet-18', () => {
+    expect(countParameters(resnetSpec(CIFAR100))).toBe(11_220_132);
+    expect(countMacs(resnetSpec(CIFAR100))).toBe(555_468_800);
+  });
+
+  it.each([
+    ['block', 'GAP-FC', 36_404_396, [555_471_872, 689_689_600, 823_907_328, 958_125_056]],
+    ['block', 'Conv-GAP', 36_428_964, [555_874_304, 690_092_032, 824_309_760, 958_527_488]],
+    ['conv', 'GAP-FC', 36_394_168, [555_476_992, 689_694_720, 823_912_448, 958_130_176]],
+    ['conv', 'Conv-GAP', 36_459_684, [556_353_536, 690_571_264, 824_788_992, 959_006_720]],
+  ] as const)('count %s experts in the last stage behind %s', (kind, gate, parameters, macs) => {
+    const network = spec('layer4', kind, gate);
+    expect(countParameters(network)).toBe(parameters);
+    expect([1, 2, 3, 4].map((topK) => countMacs(network, { topK }))).toEqual(macs);
+  });
+
+  it.each([
+    ['layer4.1', 'block', 25_384_104, 25_400_484],
+    ['layer4.0.conv1', 'conv', 14_760_104, 14_768_292],
+    ['layer4.0.conv2', 'conv', 18_300_072, 18_316_452],
+    ['layer4.1.conv1', 'conv', 18_300_072, 18_316_452],
+    ['layer4.1.conv2', 'conv', 18_300_072, 18_316_452],
+  ] as const)('count experts at %s alone', (at, kind, gapFcParameters, convGapParameters) => {
+    expect(countParameters(spec(at, kind, 'GAP-FC'))).toBe(gapFcParameters);
+    expect(countParameters(spec(at, kind, 'Conv-GAP'))).toBe(convGapParameters);
+  });
+
+  it.each([
+    [1, 11_220_132],
+    [2, 19_615_400],
+    [8, 69_982_388],
+    [16, 137_138_372],
+    [32, 271_450_340],
+  ])('count %i experts', (numExperts, parameters) => {
+    expect(countParameters(spec('layer4', 'block', 'GAP-FC', numExperts))).toBe(parameters);
+  });
+
+  it('leave the skip convolution dense on request: 3 copies of 1x1x256x512 and one gate fewer', () => {
+    const difference = countParameters(spec('layer4', 'conv', 'GAP-FC')) - countParameters(spec('layer4', 'conv', 'GAP-FC', 4, { downsample: false }));
+    expect(difference).toBe(3 * 256 * 512 + 256 * 4 + 4);
+  });
+
+  it('count a built model as its description, and keep no tensor', () => {
+    const options: ResnetOptions = { ...CIFAR100, depth: 10, width: 2, moe: { at: 'layer4', kind: 'block', router: topKRouter({ numExperts: 3, topK: 2, gate: gapFc() }) } };
+    const model = resnet(options);
+    expectTensorsKept(0, () => {
+      const description = resnetSpec(options);
+      expect(countParameters(model)).toBe(countParameters(description));
+      expect(countMacs(model)).toBe(countMacs(description));
+      expect(countMacs(model)).toBe(countMacs(description, { topK: 2 }));
+    });
+    model.dispose();
+  });
+
+  it('refuse more experts than there are', () => {
+    expect(() => countMacs(spec('layer4', 'block', 'GAP-FC'), { topK: 5 })).toThrow('countMacs: topK must be an integer in [1, 4], got 5.');
+  });
+});

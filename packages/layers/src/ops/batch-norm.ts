@@ -1,0 +1,65 @@
+// Shapes: B batch, H W pixels, C channels, N = B·H·W.
+import '../gradients.js';
+import { type GradSaveFunc, type Tensor, type Tensor1D, type Tensor2D, add, customGrad, div, mul, neg, reshape, rsqrt, square, sub, tidy } from '@tensorflow/tfjs-core';
+import { channelRows } from './channels.js';
+
+/** Added to the variance, as in torchvision's ResNets. */
+export const BATCH_NORM_EPS = 1e-5;
+
+/**
+ * Batch norm with given statistics: one multiply and one add, differentiable in everything.
+ *
+ * @param x - `[B,H,W,C]` or `[B,C]`.
+ * @returns Same shape as `x`; the caller disposes it.
+ */
+export function batchNormFixed<T extends Tensor>(x: T, gamma: Tensor1D, beta: Tensor1D, mean: Tensor1D, variance: Tensor1D): T {
+  return tidy(() => {
+    const { rows, spread } = channelRows(x.shape);
+    const scale = mul(gamma, rsqrt(add(variance, BATCH_NORM_EPS))) as Tensor1D;
+    const shift = sub(beta, mul(mean, scale)) as Tensor1D;
+    return reshape(add(mul(rows(x), spread(scale)), spread(shift)), x.shape) as T;
+  });
+}
+
+/**
+ * Batch norm with the statistics of the batch itself, and its closed-form gradient.
+ *
+ * @remarks
+ * With centred input c, i = 1/√(var + eps), a = γ·i: y = a·c + β, and
+ * `dx = a·(dy - mean(dy) - c·i²·mean(dy·c))`, `dγ = i·Σ dy·c`, `dβ = Σ dy` (Ioffe & Szegedy 2015, Sec. 3). Has no second derivative.
+ *
+ * @param x           - `[B,H,W,C]` or `[B,C]`.
+ * @param onStatistics - receives the mean and the biased variance `[C]`, alive during the call only, and N.
+ * @returns Same shape as `x`; the caller disposes it.
+ */
+export function batchNormBatch<T extends Tensor>(
+  x: T,
+  gamma: Tensor1D,
+  beta: Tensor1D,
+  onStatistics: (mean: Tensor1D, variance: Tensor1D, count: number) => void,
+): T {
+  const view = channelRows(x.shape);
+  const normalise = customGrad((...args) => {
+    const [input, scale, shift, save] = args as unknown as [Tensor, Tensor1D, Tensor1D, GradSaveFunc];
+    const rows = view.rows(input);
+    const mean = div(view.sum(rows), view.count) as Tensor1D;
+    const centred = sub(rows, view.spread(mean)) as Tensor2D;
+    const variance = div(view.sum(square(centred)), view.count) as Tensor1D;
+    const inverse = rsqrt(add(variance, BATCH_NORM_EPS)) as Tensor1D;
+    const slope = mul(scale, inverse) as Tensor1D;
+    onStatistics(mean, variance, view.count);
+    save([centred, inverse, slope]);
+    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
+      const [c, i, a] = saved as [Tensor2D, Tensor1D, Tensor1D];
+      const dRows = view.rows(dy);
+      const toShift = view.sum(dRows);
+      const projection = view.sum(mul(dRows, c) as Tensor2D);
+      const alongCentred = div(mul(mul(a, square(i)), projection), -view.count) as Tensor1D;
+      const constant = div(mul(neg(a), toShift), view.count) as Tensor1D;
+      const toRows = add(add(mul(dRows, view.spread(a)), mul(c, view.spread(alongCentred))), view.spread(constant));
+      return [reshape(toRows, x.shape), mul(projection, i), toShift];
+    };
+    return { value: reshape(add(mul(centred, view.spread(slope)), view.spread(shift)), x.shape), gradFunc };
+  });
+  return tidy(() => normalise(x, gamma, beta) as T);
+}

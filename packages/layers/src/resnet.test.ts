@@ -1,0 +1,135 @@
+import { createRng } from '@moe/core';
+import { convGap, gapFc, topKRouter } from '@moe/router';
+import { expectTensorsKept } from '@moe/testing';
+import { type Tensor, div, io, memory, sub, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { loadLayersModel } from '@tensorflow/tfjs-layers';
+import { describe, expect, it } from 'vitest';
+import { moeModel } from './model/moe-model.js';
+import { modelWeights } from './model/model-weights.js';
+import { resnet } from './resnet.js';
+import { type ResnetOptions, resnetSpec } from './spec/resnet-spec.js';
+
+const TINY: ResnetOptions = { depth: 10, width: 2, stem: 'cifar', classes: 3, inputShape: [8, 8, 3], seed: 5 };
+const router = topKRouter({ numExperts: 2, topK: 2, gate: convGap({ kernel: 1 }), balance: { loss: 'columnEntropyLoss', weight: 0.5 } });
+
+const images = (count: number, [H, W, C]: readonly number[]): Tensor => tensor(createRng(3).uniform(count * H! * W! * C!), [count, H!, W!, C!]);
+const predict = (model: ReturnType<typeof resnet>, x: Tensor): number[] => tidy(() => Array.from((model.apply(x, { training: false }) as Tensor).dataSync()));
+
+describe('resnet', () => {
+  it.each([
+    [10, 12],
+    [18, 20],
+    [34, 36],
+  ] as const)('of depth %i has as many layers with a kernel, plus the skips that change shape', (depth, kernels) => {
+    const convs = resnetSpec({ ...TINY, depth }).layers.filter(({ part }) => part.kind === 'conv' || part.kind === 'linear');
+    expect(convs.length).toBe(kernels + 1);
+  });
+
+  it('halves the maps three times in the CIFAR form and five times in the ImageNet form', () => {
+    const shapeOf = (options: Partial<ResnetOptions>, name: string) => resnetSpec({ ...TINY, ...options }).layers.find((layer) => layer.name === name)!.outputShape;
+    expect(shapeOf({ inputShape: [28, 28, 1] }, 'layer4.0.relu2')).toEqual([4, 4, 16]);
+    expect(shapeOf({ inputShape: [32, 32, 3] }, 'layer4.0.relu2')).toEqual([4, 4, 16]);
+    expect(shapeOf({ inputShape: [224, 224, 3], stem: 'imagenet' }, 'layer1.0.relu2')).toEqual([56, 56, 2]);
+    expect(shapeOf({ inputShape: [224, 224, 3], stem: 'imagenet' }, 'layer4.0.relu2')).toEqual([7, 7, 16]);
+  });
+
+  it('runs with the ImageNet stem as described', () => {
+    const model = resnet({ ...TINY, stem: 'imagenet', inputShape: [33, 34, 3] });
+    const x = images(2, [33, 34, 3]);
+    expect(model.outputShape).toEqual([null, 3]);
+    expect(predict(model, x).every(Number.isFinite)).toBe(true);
+    model.dispose();
+    x.dispose();
+  });
+
+  it('is the same network for the same seed and another for another', () => {
+    const [a, b, c] = [resnet(TINY), resnet(TINY), resnet({ ...TINY, seed: 6 })];
+    const x = images(2, TINY.inputShape);
+    expect(predict(a, x)).toEqual(predict(b, x));
+    expect(predict(a, x)).not.toEqual(predict(c, x));
+    [a, b, c].forEach((model) => model.dispose());
+    x.dispose();
+  });
+
+  it('normalises inside, per channel', () => {
+    const normalize = { mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.5] };
+    const [inside, plain] = [resnet({ ...TINY, normalize }), resnet(TINY)];
+    const x = images(2, TINY.inputShape);
+    const outside = tidy(() => div(sub(x, tensor1d(normalize.mean)), tensor1d(normalize.std)));
+    expect(predict(inside, x)).toBeAllClose(predict(plain, outside), { rtol: 1e-4, atol: 1e-5 });
+    [inside, plain].forEach((model) => model.dispose());
+    x.dispose();
+    outside.dispose();
+  });
+
+  it('starts with Kaiming-normal kernels by fan-out, unit batch norms and a uniform classifier', () => {
+    const model = resnet({ ...TINY, width: 4 });
+    const values = (name: string): number[] => Array.from(modelWeights(model).find((weight) => weight.name === name)!.variable.dataSync());
+    const kernel = values('layer4.0.conv1/kernel');
+    // 3·3·32 outputs: variance 2/288; 4608 samples give it to within 4·√(2/4608) = 8 %.
+    expect(kernel.reduce((total, v) => total + v * v, 0) / kernel.length / (2 / 288)).toBeWithin(0.92, 1.08);
+    expect(values('bn1/gamma')).toEqual([1, 1, 1, 1]);
+    expect(values('bn1/beta')).toEqual([0, 0, 0, 0]);
+    expect([...values('fc/kernel'), ...values('fc/bias')]).toBeWithin(-1 / Math.sqrt(32), 1 / Math.sqrt(32));
+    model.dispose();
+  });
+
+  it('keeps nothing alive after dispose', () => {
+    const before = memory().numTensors;
+    resnet({ ...TINY, moe: { at: 'layer4', kind: 'block', router } }).dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+
+  it.each([
+    ['block' as const, 'layer4'],
+    ['conv' as const, 'layer3.0'],
+  ])('comes back from a saved file with %s experts and the same logits', async (kind, at) => {
+    const options: ResnetOptions = { ...TINY, normalize: { mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.5] }, moe: { at, kind, router } };
+    const model = resnet(options);
+    const x = images(3, TINY.inputShape);
+    tidy(() => void moeModel(model).forward(x, { training: true })); // Moves the running statistics off their start.
+    let saved: io.ModelArtifacts | undefined;
+    await model.save(io.withSaveHandler((artifacts) => {
+      saved = JSON.parse(JSON.stringify({ ...artifacts, weightData: undefined })) as io.ModelArtifacts;
+      saved.weightData = artifacts.weightData!;
+      return Promise.resolve({ modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } });
+    }));
+    const copy = await loadLayersModel(io.fromMemory(saved!));
+    expect(predict(copy, x)).toEqual(predict(model, x));
+    expect(modelWeights(copy).map(({ name, trainable }) => [name, trainable])).toEqual(modelWeights(model).map(({ name, trainable }) => [name, trainable]));
+    expect(moeModel(copy).moeLayers).toEqual(moeModel(model).moeLayers);
+    model.dispose();
+    copy.dispose();
+    x.dispose();
+  });
+
+  it('prints a summary', () => {
+    const model = resnet({ ...TINY, moe: { at: 'layer4', kind: 'block', router } });
+    const lines: string[] = [];
+    model.summary(undefined, undefined, (line: string) => void lines.push(line));
+    expect(lines.join('\n')).toContain('layer4.0 (BlockMoe)');
+    model.dispose();
+  });
+
+  it.each<[object, string]>([
+    [{ depth: 12 }, 'resnet: depth must be one of 10, 18, 34, got 12.'],
+    [{ width: 0 }, 'resnet: width must be an integer ≥ 1, got 0.'],
+    [{ stem: 'mnist' }, "resnet: stem must be one of 'cifar', 'imagenet', got 'mnist'."],
+    [{ inputShape: [8, 8] }, 'resnet: inputShape must be [height, width, channels], got [8, 8].'],
+    [{ normalize: { mean: [0], std: [1, 1, 1] } }, 'resnet: normalize.mean must have one value per channel (3), got [0].'],
+    [{ normalize: { mean: [0, 0, 0], std: [1, 0, 1] } }, 'resnet: normalize.std must be positive, got [1, 0, 1].'],
+    [{ moe: { at: 'layer5', kind: 'block', router } }, "got 'layer5'. Valid places: layer1, layer1.0, layer2, layer2.0, layer3, layer3.0, layer4, layer4.0."],
+    [{ moe: { at: 'layer4.0.conv1', kind: 'block', router } }, "resnet: moe.at must be a place in the network, got 'layer4.0.conv1'."],
+    [{ moe: { at: [], kind: 'block', router } }, 'resnet: moe.at must name at least one place'],
+    [{ moe: { at: 'layer4', kind: 'block', router: 4 } }, 'resnet: moe.router must be a Router or a function that returns one, got 4.'],
+    [{ widht: 3 }, "resnet: unknown option 'widht'."],
+  ])('refuses %j', (options: object, message) => {
+    expectTensorsKept(0, () => expect(() => resnet({ ...TINY, ...options } as ResnetOptions)).toThrow(message));
+  });
+
+  it('asks a router function for each place, with its input shape', () => {
+    const asked: (readonly number[])[] = [];
+    resnetSpec({ ...TINY, moe: { at: ['layer2', 'layer4'], kind: 'block', router: (shape) => (asked.push(shape), topKRouter({ numExperts: 2, gate: gapFc() })) } });
+    expect(asked).toEqual([[8, 8, 2], [2, 2, 8]]);
+  });
+});

@@ -1,0 +1,32 @@
+import { convolvedSize } from '../ops/convolution.js';
+import type { LayerPart, RowShape } from './parts.js';
+
+/** Shape of one row after a layer. */
+export function partOutputShape(part: LayerPart, inputShape: RowShape): RowShape {
+  const [height = 1, width = 1, channels = 1] = inputShape;
+  const convolved = (stride: number, filters: number): RowShape => [convolvedSize(height, stride), convolvedSize(width, stride), filters];
+  switch (part.kind) {
+    case 'conv':
+    case 'convMoe':
+      return convolved(part.conv.stride, part.conv.filters);
+    case 'blockMoe':
+      return convolved(part.block.stride, part.block.filters);
+    case 'zeroPad': {
+      const [vertical, horizontal] = part.padding;
+      return [height + vertical[0] + vertical[1], width + horizontal[0] + horizontal[1], channels];
+    }
+    case 'maxPool': {
+      const pooled = (size: number): number => Math.floor((size - part.poolSize) / part.stride) + 1;
+      return [pooled(height), pooled(width), channels];
+    }
+    case 'globalAveragePool':
+      return [channels];
+    case 'linear':
+      return [part.units];
+    case 'normalize':
+    case 'batchNorm':
+    case 'relu':
+    case 'add':
+      return inputShape;
+  }
+}
