@@ -36,7 +36,7 @@ export interface ProportionComparison {
  * import { compareProportions } from '@moe/report';
  *
  * const { difference, pValue, significant } = compareProportions({ successes: 56, n: 70 }, { successes: 48, n: 80 });
- * console.log(difference.toFixed(2), pValue.toFixed(4), significant); // 0.20 0.0127 true
+ * console.log(difference.toFixed(2), pValue.toFixed(4), significant); // 0.20 0.0125 true
  * ```
  */
 export function compareProportions(a: Count, b: Count, confidence = 0.95): ProportionComparison {
