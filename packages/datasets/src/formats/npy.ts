@@ -5,16 +5,16 @@ export interface NpyArray {
   readonly shape: readonly number[];
   /** NumPy's name of the type in the file. */
   readonly dtype: NpyType;
-  /** Row-major. `?` becomes 0 and 1; `i8` becomes doubles, which hold integers up to 2^53 exactly. */
+  /** Row-major. `b1`, truth values, become 0 and 1; `i8` becomes doubles, which hold integers up to 2^53 exactly. */
   readonly data: Uint8Array | Int8Array | Int32Array | Float32Array | Float64Array;
 }
 
 /** Types that {@link NpyArray} can hold, without NumPy's mark of byte order. */
-export type NpyType = '?' | 'u1' | 'i1' | 'i4' | 'i8' | 'f4' | 'f8';
+export type NpyType = 'b1' | 'u1' | 'i1' | 'i4' | 'i8' | 'f4' | 'f8';
 
 const MAGIC = '\x93NUMPY';
-const HEADER = /^\{'descr': '([<>|=])([a-zA-Z?]\d{0,2})', 'fortran_order': (True|False), 'shape': \(((?:\d{1,15}(?:, ?)?){0,32})\),? ?\} *\n?$/;
-const ITEM_BYTES: Readonly<Record<NpyType, number>> = { '?': 1, u1: 1, i1: 1, i4: 4, i8: 8, f4: 4, f8: 8 };
+const HEADER = /^\{'descr': '([<>|=])([a-zA-Z]\d{0,2})', 'fortran_order': (True|False), 'shape': \(((?:\d{1,15}(?:, ?\d{1,15}){0,31},?)?)\),? ?\} *\n?$/;
+const ITEM_BYTES: Readonly<Record<NpyType, number>> = { b1: 1, u1: 1, i1: 1, i4: 4, i8: 8, f4: 4, f8: 8 };
 /** As NumPy, which refuses longer headers of files it does not trust. */
 const MAX_HEADER = 10_000;
 
@@ -45,7 +45,7 @@ export function parseNpy(source: Source, bytes: Uint8Array): NpyArray {
 
 function decode(source: Source, type: NpyType, content: Uint8Array): NpyArray['data'] {
   if (type === 'u1') return content;
-  if (type === '?') return content.map((byte) => (byte === 0 ? 0 : 1));
+  if (type === 'b1') return content.map((byte) => (byte === 0 ? 0 : 1));
   // A typed array must begin at a multiple of its item size, which the data of a file need not do.
   const { buffer } = content.slice();
   if (type === 'i1') return new Int8Array(buffer);
