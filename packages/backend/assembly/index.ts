@@ -1,4 +1,5 @@
 // AssemblyScript: compiled by `pnpm assembly` into src/wasm/binary.ts. Works on the memory of tfjs' wasm engine and owns none itself.
 export { conv2dFilterGradient, depthwiseGradients } from './convolution';
+export { conv2d } from './forward';
 export { spread, transposeMatrix } from './layout';
 export { addToSegments, transposedProduct } from './rows';

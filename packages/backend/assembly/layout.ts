@@ -1,3 +1,5 @@
+import { copyFloats } from './floats';
+
 /** `out[j, i] = x[i, j]`. */
 export function transposeMatrix(x: usize, out: usize, rows: i32, columns: i32): void {
   const xStep = <usize>columns << 2;
@@ -42,7 +44,7 @@ export function spread(
     for (let i = 0; i < rows; i++) {
       let to = out + <usize>((n * h + top + i * strideH) * w + left) * pixel;
       for (let j = 0; j < columns; j++) {
-        memory.copy(to, x, pixel);
+        copyFloats(to, x, channels);
         x += pixel;
         to += <usize>strideW * pixel;
       }

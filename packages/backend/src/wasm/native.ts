@@ -6,6 +6,11 @@ import { BINARY } from './binary.js';
 /** Functions of the compiled kernels (`packages/backend/assembly`). Every pointer is an offset into the memory of tfjs' wasm engine. */
 export interface NativeKernels {
   addToSegments(x: number, segments: number, out: number, n: number, width: number, numSegments: number): void;
+  conv2d(
+    x: number, filter: number, out: number, packed: number, padded: number, group: number,
+    batch: number, h: number, w: number, ci: number, oh: number, ow: number, co: number, kh: number, kw: number,
+    strideH: number, strideW: number, dilationH: number, dilationW: number, padTop: number, padLeft: number, hp: number, wp: number,
+  ): void;
   conv2dFilterGradient(
     x: number, dy: number, dw: number,
     batch: number, h: number, w: number, ci: number, oh: number, ow: number, co: number, kh: number, kw: number,

@@ -5,6 +5,8 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 export interface Scratch {
   /** Runs another kernel of the engine. */
   run(kernelName: string, inputs: NamedTensorInfoMap, attrs?: NamedAttrMap): TensorInfo;
+  /** Takes over a result made elsewhere. */
+  own(info: TensorInfo): TensorInfo;
   /** Uninitialised memory. */
   make(shape: readonly number[], dtype?: DataType): TensorInfo;
   /** Memory of zeros. */
@@ -26,6 +28,7 @@ export function withScratch(backend: BackendWasm, body: (scratch: Scratch) => Te
   };
   const scratch: Scratch = {
     run: (kernelName, inputs, attrs = {}) => track(runKernel(backend, kernelName, inputs, attrs)),
+    own: track,
     make: (shape, dtype = 'float32') => track(backend.makeOutput([...shape], dtype)),
     zeros: (shape, dtype = 'float32') => track(makeZeros(backend, shape, dtype)),
     reshape: (x, shape) => scratch.run('Reshape', { x }, { shape: [...shape] }),
