@@ -20,6 +20,7 @@ export interface ImageGridOptions {
 }
 
 const TARGET_WIDTH = 84;
+const LARGEST_SCALE = 64;
 
 /**
  * Images in labelled rows, as an HTML table with the pixels inside, enlarged without smoothing.
@@ -40,8 +41,8 @@ export function imageGrid(options: ImageGridOptions): string {
   const { rows, columns, bounds = [0, 1] } = options;
   const first = rows.find(({ images }) => images.length > 0)?.images[0];
   expectArgument('imageGrid', 'rows', first !== undefined, 'hold at least one image', rows.length);
-  const { scale = Math.max(1, Math.round(TARGET_WIDTH / first.width)) } = options;
-  expectInteger('imageGrid', 'scale', scale, 1, 64);
+  const { scale = Math.min(LARGEST_SCALE, Math.max(1, Math.round(TARGET_WIDTH / first.width))) } = options;
+  expectInteger('imageGrid', 'scale', scale, 1, LARGEST_SCALE);
   expectNumber('imageGrid', 'bounds[0]', bounds[0]);
   expectNumber('imageGrid', 'bounds[1]', bounds[1]);
   expectArgument('imageGrid', 'bounds', bounds[0] < bounds[1], 'be increasing', bounds);

@@ -39,7 +39,7 @@ export function parseXml(source: string): XmlElement {
 function parseAttributes(source: string): Record<string, string> {
   const attributes: Record<string, string> = {};
   for (const [, name, value] of source.matchAll(/([\w:-]+)="([^"]*)"/g)) {
-    if (name! in attributes) throw new Error(`attribute ${name} is there twice`);
+    if (Object.hasOwn(attributes, name!)) throw new Error(`attribute ${name} is there twice`);
     attributes[name!] = decode(value!);
   }
   return attributes;
