@@ -80,7 +80,8 @@ function fingerprint({ objective, optimizer, schedule, epochs, batchesPerEpoch, 
 
 function freshState(weights: readonly Weight[], optimizer: Optimizer): RunState {
   const slots = new Map(weights.map(({ name, variable }) => [name, optimizer.slots.map(() => new Float32Array(variable.size))]));
-  return { epoch: 0, step: 0, updates: new Map(), slots, tally: emptyTally(), history: [] };
+  const updates = new Map(weights.map(({ name }) => [name, 0]));
+  return { epoch: 0, step: 0, updates, slots, tally: emptyTally(), history: [] };
 }
 
 /**

@@ -61,7 +61,7 @@ export function decodeRun({ weights, optimizer, fingerprint }: RunIdentity, byte
   const updates = new Map<string, number>();
   for (const { name, trainable, variable } of weights) {
     if (!trainable) continue;
-    updates.set(name, stored.updates[name] ?? 0);
+    updates.set(name, stored.updates[name] ?? fail(`the state must count the updates of '${name}'`, damaged));
     slots.set(
       name,
       optimizer.slots.map((slot) => {

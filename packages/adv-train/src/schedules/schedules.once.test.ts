@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { constant } from './constant.js';
+import { cosine } from './cosine.js';
+import { piecewise } from './piecewise.js';
+import { polynomial } from './polynomial.js';
+import type { Schedule } from './schedule.js';
+
+const rates = (schedule: Schedule, positions: readonly number[], epochs: number): number[] => positions.map((position) => schedule.rate(position, epochs));
+
+/** Compares to the three digits given. */
+function expectRates(actual: readonly number[], expected: readonly number[]): void {
+  actual.forEach((rate, i) => expect(Math.abs(rate / expected[i]! - 1), `rate ${i} is ${rate}`).toBeLessThan(1e-3));
+}
+
+describe('polynomial', () => {
+  it('falls from base to almost zero', () => {
+    // .1·(1 − e/200)^.9
+    expectRates(rates(polynomial({ base: 0.1 }), [0, 1, 2, 100, 199], 200), [0.1, 0.09955, 0.0991, 0.05359, 0.000849]);
+  });
+
+  it('has the published accidental warm-up in its legacy form', () => {
+    expectRates(rates(polynomial({ base: 0.1, legacy: true }), [0, 0.99, 1, 2, 199], 200), [0.001, 0.001, 0.09955, 0.0991, 0.000849]);
+  });
+
+  it('keeps the rate within an epoch unless told to follow the curve', () => {
+    expect(polynomial({ base: 1, power: 1 }).rate(5.5, 10)).toBe(0.5);
+    expect(polynomial({ base: 1, power: 1, per: 'step' }).rate(5.5, 10)).toBeCloseTo(0.45, 12);
+  });
+});
+
+describe('cosine', () => {
+  it('rises linearly, starts at base after the warm-up and ends at min', () => {
+    const schedule = cosine({ base: 0.1, min: 5e-5, warmupEpochs: 5 });
+    expectRates(rates(schedule, [0, 1, 4, 5], 200), [0.001, 0.0208, 0.0802, 0.1]);
+    expect(schedule.rate(102.5, 200)).toBeCloseTo(schedule.rate(102, 200), 10);
+    expect(cosine({ base: 0.1, min: 5e-5, warmupEpochs: 5, per: 'step' }).rate(102.5, 200)).toBeCloseTo((0.1 + 5e-5) / 2, 9);
+    expect(schedule.rate(200, 200)).toBeCloseTo(5e-5, 12);
+    const all = rates(schedule, Array.from({ length: 196 }, (_, i) => 5 + i), 200);
+    all.slice(1).forEach((rate, i) => expect(rate).toBeLessThan(all[i]!));
+  });
+
+  it('has the published curve in its legacy form, rising at the end', () => {
+    const schedule = cosine({ base: 0.1, min: 5e-5, warmupEpochs: 5, legacy: true });
+    expectRates(rates(schedule, [0, 1, 2, 3, 4, 5, 195, 199], 200), [0.001, 0.0208, 0.0406, 0.0604, 0.0801, 0.0998, 5e-5, 1.537e-4]);
+  });
+
+  it('needs no warm-up', () => {
+    expect(cosine({ base: 2 }).rate(0, 10)).toBe(2);
+    expect(cosine({ base: 2 }).rate(5, 10)).toBeCloseTo(1, 12);
+  });
+});
+
+describe('piecewise', () => {
+  it('drops at each milestone', () => {
+    expectRates(rates(piecewise({ base: 0.1, milestones: [100, 150] }), [0, 99.9, 100, 149, 150, 199], 200), [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]);
+  });
+
+  it('refuses milestones out of order', () => {
+    expect(() => piecewise({ base: 1, milestones: [5, 5] })).toThrow('piecewise: milestones must be epochs ≥ 0 in ascending order, got [5, 5].');
+  });
+});
+
+describe('constant', () => {
+  it('stays', () => {
+    expect(rates(constant({ base: 0.3 }), [0, 9.5], 10)).toEqual([0.3, 0.3]);
+    expect(() => constant({ base: -1 })).toThrow('constant: base must be a finite number ≥ 0, got -1.');
+  });
+});
+
+it('every schedule names its options, so that a resume can compare them', () => {
+  expect(JSON.parse(JSON.stringify(cosine({ base: 1 }))) as object).toEqual({
+    name: 'cosine',
+    options: { base: 1, min: 0, warmupEpochs: 0, per: 'epoch', legacy: false },
+  });
+});
