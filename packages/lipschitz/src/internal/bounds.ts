@@ -1,0 +1,28 @@
+import type { Bound, BoundStatus, OperatorNorm } from '@moe/core';
+import { expectInteger, expectOneOf } from '@moe/core';
+
+export const NORMS: readonly OperatorNorm[] = ['L2', 'Linf', 'L1'];
+
+/** Options of the bounds of one linear layer. */
+export interface LinearBoundOptions {
+  /** Norm of input and output. @defaultValue 'L2' */
+  readonly norm?: OperatorNorm;
+  /** Squarings of the Gram iteration; only `'L2'` uses them. @defaultValue 8 */
+  readonly iterations?: number;
+}
+
+export const DEFAULT_ITERATIONS = 8;
+
+export function checkLinearOptions(caller: string, norm: OperatorNorm, iterations: number): void {
+  expectOneOf(caller, 'norm', norm, NORMS);
+  // 2^30 is far beyond where the bound stops to move.
+  expectInteger(caller, 'iterations', iterations, 0, 30);
+}
+
+export const globalBound = <S extends BoundStatus>(value: number, status: S, norm: OperatorNorm, method: string): Bound<S> => ({
+  value,
+  status,
+  norm,
+  domain: 'global',
+  method,
+});
