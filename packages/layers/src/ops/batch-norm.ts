@@ -1,6 +1,6 @@
 // Shapes: B batch, H W pixels, C channels, N = B·H·W.
 import '../gradients.js';
-import { type GradSaveFunc, type Tensor, type Tensor1D, type Tensor2D, add, customGrad, div, mul, neg, reshape, rsqrt, square, sub, tidy } from '@tensorflow/tfjs-core';
+import { type GradSaveFunc, type Tensor, type Tensor1D, type Tensor2D, add, customGrad, mul, neg, reshape, rsqrt, square, sub, tidy } from '@tensorflow/tfjs-core';
 import { channelRows } from './channels.js';
 
 /** Added to the variance, as in torchvision's ResNets. */
@@ -42,9 +42,9 @@ export function batchNormBatch<T extends Tensor>(
   const normalise = customGrad((...args) => {
     const [input, scale, shift, save] = args as unknown as [Tensor, Tensor1D, Tensor1D, GradSaveFunc];
     const rows = view.rows(input);
-    const mean = div(view.sum(rows), view.count) as Tensor1D;
+    const mean = view.mean(rows);
     const centred = sub(rows, view.spread(mean)) as Tensor2D;
-    const variance = div(view.sum(square(centred)), view.count) as Tensor1D;
+    const variance = view.mean(square(centred));
     const inverse = rsqrt(add(variance, BATCH_NORM_EPS)) as Tensor1D;
     const slope = mul(scale, inverse) as Tensor1D;
     onStatistics(mean, variance, view.count);
@@ -52,12 +52,12 @@ export function batchNormBatch<T extends Tensor>(
     const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
       const [c, i, a] = saved as [Tensor2D, Tensor1D, Tensor1D];
       const dRows = view.rows(dy);
-      const toShift = view.sum(dRows);
-      const projection = view.sum(mul(dRows, c) as Tensor2D);
-      const alongCentred = div(mul(mul(a, square(i)), projection), -view.count) as Tensor1D;
-      const constant = div(mul(neg(a), toShift), view.count) as Tensor1D;
+      const meanOf = view.mean(dRows);
+      const meanAlong = view.mean(mul(dRows, c));
+      const alongCentred = neg(mul(mul(a, square(i)), meanAlong)) as Tensor1D;
+      const constant = neg(mul(a, meanOf)) as Tensor1D;
       const toRows = add(add(mul(dRows, view.spread(a)), mul(c, view.spread(alongCentred))), view.spread(constant));
-      return [reshape(toRows, x.shape), mul(projection, i), toShift];
+      return [reshape(toRows, x.shape), mul(mul(meanAlong, i), view.count), mul(meanOf, view.count)];
     };
     return { value: reshape(add(mul(centred, view.spread(slope)), view.spread(shift)), x.shape), gradFunc };
   });

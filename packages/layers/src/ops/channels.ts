@@ -1,5 +1,5 @@
 // Shapes: B batch, H W pixels, C channels.
-import { type Tensor, type Tensor1D, type Tensor2D, matMul, ones, reshape, sum, tile } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, avgPool, mean, reshape, tile } from '@tensorflow/tfjs-core';
 
 /**
  * Feature maps `[B,H,W,C]` as rows `[B·H, W·C]`, and vectors `[C]` spread to `[W·C]`.
@@ -10,8 +10,8 @@ import { type Tensor, type Tensor1D, type Tensor2D, matMul, ones, reshape, sum, 
 export interface ChannelRows {
   readonly rows: (x: Tensor) => Tensor2D;
   readonly spread: (vector: Tensor1D) => Tensor1D;
-  /** Sum over everything but the channels, `[C]`. */
-  readonly sum: (rows: Tensor2D) => Tensor1D;
+  /** Mean over everything but the channels, `[C]`. */
+  readonly mean: (rows: Tensor) => Tensor1D;
   /** Values per channel, B·H·W. */
   readonly count: number;
 }
@@ -21,11 +21,14 @@ export function channelRows(shape: readonly number[]): ChannelRows {
   const channels = shape.at(-1)!;
   const width = shape.length > 2 ? shape.at(-2)! : 1;
   const count = shape.slice(0, -1).reduce((a, b) => a * b, 1);
-  const height = count / width;
+  const height = shape.length > 3 ? shape.at(-3)! : 1;
+  const batch = count / (height * width);
+  // Pooling whole maps is the fast reduction of every engine; a map of one pixel has nothing to pool.
+  const pooled = (rows: Tensor): Tensor => (height * width === 1 ? rows : avgPool(reshape(rows, [batch, height, width, channels]) as Tensor4D, [height, width], 1, 'valid'));
   return {
-    rows: (x) => reshape(x, [height, width * channels]),
+    rows: (x) => reshape(x, [batch * height, width * channels]),
     spread: (vector) => (width === 1 ? vector : tile(vector, [width])),
-    sum: (rows) => sum(reshape(matMul(ones([1, height]) as Tensor2D, rows), [width, channels]), 0),
+    mean: (rows) => mean(reshape(pooled(rows), [batch, channels]), 0),
     count,
   };
 }
