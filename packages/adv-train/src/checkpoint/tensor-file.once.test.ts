@@ -39,6 +39,15 @@ describe('encodeTensors', () => {
     expect(decodeTensors(encodeTensors(file))).toEqual(file);
   });
 
+  it('is read from a Buffer at an odd place of its memory, into arrays of their own', () => {
+    const bytes = encodeTensors(file);
+    const memory = Buffer.alloc(bytes.length + 3, 1);
+    memory.set(bytes, 3);
+    const decoded = decodeTensors(memory.subarray(3));
+    memory.fill(0);
+    expect(decoded).toEqual(file);
+  });
+
   it('is a safetensors file: length, JSON, little-endian values', () => {
     const bytes = encodeTensors({ tensors: [{ name: 'w', shape: [1], data: Float32Array.of(1) }], metadata: {} });
     const json = '{"__metadata__":{},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}';

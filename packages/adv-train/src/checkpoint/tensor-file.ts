@@ -88,7 +88,8 @@ export function decodeTensors(bytes: Uint8Array): TensorFile {
   const start = LENGTH_BYTES + Number(headerBytes);
   const { entries, metadata } = parseHeader(bytes.subarray(LENGTH_BYTES, start), bytes.length - start, fail);
   const tensors = entries.map(([name, { dtype, shape, data_offsets: [from, to] }]): StoredTensor => {
-    const own = bytes.slice(start + from, start + to);
+    // Not bytes.slice: that of Node's Buffer shares memory.
+    const own = new Uint8Array(bytes.subarray(start + from, start + to));
     toLittleEndian(own);
     return { name, shape, data: dtype === 'F32' ? new Float32Array(own.buffer) : new Int32Array(own.buffer) };
   });
