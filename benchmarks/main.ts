@@ -5,6 +5,7 @@ import type { Benchmark, MeasuredRow } from './benchmark.js';
 
 const BENCHMARKS: Readonly<Record<string, { summary: string; load: () => Promise<{ default: Benchmark }> }>> = {
   backend: { summary: 'gradients, matrix products and a training step on the wasm engine', load: () => import('./backend/index.js') },
+  dispatch: { summary: 'an MoE layer against one expert over the same rows, on wasm', load: () => import('./dispatch/index.js') },
 };
 
 const HELP = `pnpm bench NAME [--quick] [--json]

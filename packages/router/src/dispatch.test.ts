@@ -40,7 +40,7 @@ describe('dispatch', () => {
         calls.push([e, rows.shape[0]!]);
         return add(rows, 0);
       });
-      dispatch(planOf([3, 1, 3, 0, 1, 4, 1, 0], 2, new Array<number[]>(4).fill([0.2, 0.2, 0.2, 0.2, 0.2])), zeros([4, 2, 2, 3]), experts);
+      dispatch(planOf([3, 1, 3, 0, 1, 4, 1, 0], 2, Array.from({ length: 4 }, () => [0.2, 0.2, 0.2, 0.2, 0.2])), zeros([4, 2, 2, 3]), experts);
       expect(calls).toEqual([[0, 2], [1, 3], [3, 2], [4, 1]]);
     });
   });
@@ -82,6 +82,26 @@ describe('dispatch', () => {
         const dense = grads(run('dense'))(inputs);
         grads(run('grouped'))(inputs).forEach((slope, i) => expect(slope, `argument ${i}`).toBeAllClose(dense[i]!, { atol: 1e-5 }));
       });
+    });
+  });
+
+  it('has second derivatives', () => {
+    tidy(() => {
+      const { assignment, combineWeights } = planOf([1, 0, 1], 1, [[0, 1], [1, 0], [0, 1]]);
+      const cube: ExpertFn = (x) => mul(square(x), x);
+      const experts: ExpertFn[] = [cube, (x) => mul(cube(x), 2)];
+      const first = (x: Tensor): Tensor => grad((v: Tensor) => sum(dispatch({ assignment, combineWeights }, v, experts)))(x);
+      // Expert 0: x³ → 6x; expert 1: 2x³ → 12x.
+      expect(grad((x: Tensor) => sum(first(x)))(tensor2d([[1], [2], [3]]))).toBeAllClose([12, 12, 36]);
+    });
+  });
+
+  it('needs no gradient from an expert that ignores its rows', () => {
+    tidy(() => {
+      const plan = planOf([1, 0, 1], 1, [[0, 1], [1, 0], [0, 1]]);
+      const constant: ExpertFn = (x) => zeros(x.shape);
+      const slope = grad((x: Tensor) => sum(dispatch(plan, x, [constant, (r) => mul(r, 5)])))(tensor2d([[1], [2], [3]]));
+      expect(slope).toBeAllClose([5, 0, 5]);
     });
   });
 

@@ -1,7 +1,7 @@
 // Shapes: T tokens (rows), E experts, N = rows that run, W numbers per row.
-import { expectArgument, expectKnownKeys, expectOneOf, expectShape, gatherRows } from '@moe/core';
-import { type Tensor, type Tensor2D, add, concat, mul, reshape, slice, split, tensor1d, tidy } from '@tensorflow/tfjs-core';
-import { slotOrder } from './internal/slots.js';
+import { expectArgument, expectKnownKeys, expectOneOf, expectShape } from '@moe/core';
+import { type Tensor, type Tensor2D, add, mul, reshape, slice, tidy } from '@tensorflow/tfjs-core';
+import { groupRows, joinGroups } from './internal/row-groups.js';
 import type { Assignment, ExpertFn, Plan } from './types.js';
 
 export interface DispatchOptions {
@@ -16,8 +16,8 @@ export interface DispatchOptions {
  * Runs the experts that a plan chose and adds up their weighted outputs: `y_t = Σₑ w_te · f_e(x_t)`.
  *
  * @remarks
- * The grouped form reorders the rows once so that each expert's rows lie together, splits, runs each expert that has rows, joins, weights
- * and reorders back; N = T·k rows run in all when nothing is dropped. An expert without rows is not called: it gets no gradient, and its
+ * The grouped form copies each expert's rows together, runs each expert that has rows, weights its output, and adds all of them up where
+ * they belong; N = T·k rows run in all when nothing is dropped. An expert without rows is not called: it gets no gradient, and its
  * batch norm sees nothing. Differentiable in `rows`, in whatever the experts close over, and in `plan.combineWeights`, also where a
  * straight-through weight is exactly 1. A row without any expert comes out as zeros. No tensor is read back.
  *
@@ -68,38 +68,26 @@ function runDense(combineWeights: Tensor2D, rows: Tensor, experts: readonly Expe
 }
 
 function runGrouped(combineWeights: Tensor2D, assignment: Assignment, rows: Tensor, experts: readonly ExpertFn[]): Tensor {
-  const { numTokens, expertOffsets } = assignment;
+  const { numTokens, numExperts, tokenOfSlot, expertOffsets } = assignment;
   const busy = experts.flatMap((_, expert) => {
-    const size = expertOffsets[expert + 1]! - expertOffsets[expert]!;
-    return size === 0 ? [] : [{ expert, size }];
+    const tokens = tokenOfSlot.subarray(expertOffsets[expert], expertOffsets[expert + 1]);
+    return tokens.length === 0 ? [] : [{ expert, tokens }];
   });
   const only = busy[0]!;
-  if (busy.length === 1 && only.size === numTokens) {
+  if (busy.length === 1 && only.tokens.length === numTokens) {
     // All rows go to one expert, in their own order: nothing has to move.
     const output = runExpert(experts, only.expert, rows);
     return mul(output, asColumn(slice(combineWeights, [0, only.expert], [-1, 1]), output.rank));
   }
 
-  const order = slotOrder(assignment);
-  const rowShape = rows.shape.slice(1);
   // Rank 2 on every move: engines copy whole rows there, and crawl through higher ranks.
-  const slots = order.toSlots(reshape(rows, [numTokens, -1]) as Tensor2D);
-  const groups = busy.length === 1 ? [slots] : (split(slots, busy.map(({ size }) => size)) as Tensor2D[]);
-  const outputs = groups.map((group, i) => runExpert(experts, busy[i]!.expert, reshape(group, [busy[i]!.size, ...rowShape])));
+  const groups = busy.map(({ tokens }) => tokens);
+  const inputs = groupRows(reshape(rows, [numTokens, -1]) as Tensor2D, groups);
+  const weights = groupRows(reshape(combineWeights, [numTokens * numExperts, 1]) as Tensor2D, busy.map(({ expert, tokens }) => tokens.map((token) => token * numExperts + expert)));
+  const outputs = inputs.map((input, i) => runExpert(experts, busy[i]!.expert, reshape(input, [input.shape[0], ...rows.shape.slice(1)])));
   const outputShape = outputs[0]!.shape.slice(1);
   expectShape('dispatch', Object.fromEntries(outputs.map((output, i) => [`output of expert ${busy[i]!.expert}`, output])), ['*', ...outputShape]);
 
-  const flat = outputs.map((output, i) => reshape(output, [busy[i]!.size, -1]) as Tensor2D);
-  const joined = flat.length === 1 ? flat[0]! : concat(flat, 0);
-  const combined = order.toTokens(mul(joined, slotWeights(combineWeights, assignment)));
-  return reshape(combined, [numTokens, ...outputShape]);
-}
-
-/** Weight of each slot, `[N,1]`. */
-function slotWeights(combineWeights: Tensor2D, { numTokens, numExperts, tokenOfSlot, expertOffsets }: Assignment): Tensor2D {
-  const positions = new Int32Array(tokenOfSlot.length);
-  for (let expert = 0; expert < numExperts; expert++) {
-    for (let slot = expertOffsets[expert]!; slot < expertOffsets[expert + 1]!; slot++) positions[slot] = tokenOfSlot[slot]! * numExperts + expert;
-  }
-  return gatherRows(reshape(combineWeights, [numTokens * numExperts, 1]) as Tensor2D, tensor1d(positions, 'int32'));
+  const weighted = outputs.map((output, i) => mul(reshape(output, [output.shape[0]!, -1]), weights[i]!) as Tensor2D);
+  return reshape(joinGroups(weighted, groups, numTokens), [numTokens, ...outputShape]);
 }

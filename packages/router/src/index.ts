@@ -11,3 +11,4 @@ export { type ConfigRegistry, type NamedConfig, gateFromConfig, routerFromConfig
 export type { GateNormalisation, TopKRouterOptions } from './routers/top-k-options.js';
 export { topKRouter } from './routers/top-k-router.js';
 export type { Assignment, ExpertFn, GateNetwork, GradientPath, InitialWeight, InitialWeights, Plan, RouteContext, Router, Weights } from './types.js';
+export { type ExpertUsage, classByExpert, expertUsage } from './usage.js';

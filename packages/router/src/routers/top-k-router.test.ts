@@ -146,8 +146,8 @@ describe('topKRouter', () => {
 
     it('is scaled by the spread of all gates', () => {
       tidy(() => {
-        // Two gates that differ by 2 mean |z| differences far above noise of 0.1: the order never changes, however close in probability.
-        const close = tensor2d(new Array(32).fill([0, 1e-3]));
+        // Divided by their standard deviation, the two gates of a row differ by about 2, far above the noise of 0.1, however close they are.
+        const close = tensor2d(Array.from({ length: 32 }, () => [0, 1e-3]));
         const router = topKRouter({ numExperts: 2, gate: identityGate, noiseStd: 0.1 });
         const plan = router.route({}, close, { training: true, rng: createRng(3) });
         expect(load(plan.assignment)).toEqual([0, 32]);

@@ -1,0 +1,46 @@
+// Shapes: N rows, images [N,4,4,C]; tokens [N,D] with H hidden units.
+import { createRng } from '@moe/core';
+import { type GateNetwork, convGap, gapFc } from '@moe/router';
+import { type Tensor, type Tensor2D, type Tensor4D, add, conv2d, matMul, relu, tensor } from '@tensorflow/tfjs-core';
+
+/** A kind of expert, with the rows that it runs on. */
+export interface Subject {
+  readonly name: string;
+  readonly gate: GateNetwork;
+  readonly rowShape: readonly number[];
+  readonly numRows: number;
+  /** Weights of one expert. */
+  init(expert: number): Tensor[];
+  run(weights: readonly Tensor[], rows: Tensor): Tensor;
+}
+
+const normal = (shape: number[], std: number, stream: string): Tensor => {
+  const size = shape.reduce((product, side) => product * side, 1);
+  return tensor(createRng(1).stream(stream).normal(size, 0, std), shape);
+};
+
+export const rowsOf = ({ numRows, rowShape }: Subject): Tensor => normal([numRows, ...rowShape], 1, 'rows');
+
+/** 3x3 convolution, bias and ReLU on 4x4 images. */
+export function convSubject(numRows: number, channels: number): Subject {
+  return {
+    name: 'moe-conv',
+    gate: convGap({ kernel: 3 }),
+    rowShape: [4, 4, channels],
+    numRows,
+    init: (expert) => [normal([3, 3, channels, channels], Math.sqrt(2 / (9 * channels)), `filter ${expert}`), normal([channels], 0.1, `bias ${expert}`)],
+    run: ([filter, bias], rows) => relu(add(conv2d(rows as Tensor4D, filter as Tensor4D, 1, 'same'), bias!)),
+  };
+}
+
+/** Feed-forward network of a transformer on tokens. */
+export function denseSubject(numRows: number, width: number, hidden: number): Subject {
+  return {
+    name: 'moe-dense',
+    gate: gapFc(),
+    rowShape: [width],
+    numRows,
+    init: (expert) => [normal([width, hidden], Math.sqrt(2 / width), `in ${expert}`), normal([hidden, width], Math.sqrt(1 / hidden), `out ${expert}`)],
+    run: ([up, down], rows) => matMul(relu(matMul(rows as Tensor2D, up as Tensor2D)), down as Tensor2D),
+  };
+}
