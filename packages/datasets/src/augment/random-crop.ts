@@ -27,7 +27,8 @@ export function randomCrop(options: { readonly padding: number }): Augment {
       const dx = right! - padding;
       const from = Math.max(0, dx);
       const count = width - Math.abs(dx);
-      for (let y = Math.max(0, -dy); y < Math.min(height, height - dy) && count > 0; y++) {
+      if (count <= 0) continue;
+      for (let y = Math.max(0, -dy); y < Math.min(height, height - dy); y++) {
         const source = ((row * height + y + dy) * width + from) * channels;
         const target = ((row * height + y) * width + from - dx) * channels;
         inputs.set(batch.inputs.subarray(source, source + count * channels), target);
