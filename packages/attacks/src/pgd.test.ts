@@ -2,7 +2,8 @@ import { type Tensor, customGrad, profile, tensor1d, tensor2d, tidy } from '@ten
 import { createRng } from '@moe/core';
 import type { LogitsFn } from '@moe/core';
 import { describe, expect, it } from 'vitest';
-import { pgd } from './pgd.js';
+import { type FgsmOptions, fgsm } from './fgsm.js';
+import { type PgdOptions, pgd } from './pgd.js';
 import { linearModel, predictions, tinyNet } from './testing/models.js';
 
 /** Counts forward passes, backward passes and rows of a model. */
@@ -74,5 +75,49 @@ describe('pgd', () => {
     const { adversarial } = pgd({ eps: 0.1, steps: 3, goal: 'maxLoss' }).perturb(wrapped, x, tensor1d(wrong, 'int32'), { rng: createRng(1) });
     expect(counts).toMatchObject({ forward: 4, backward: 3, rows: [8, 8, 8, 8] });
     expect(Array.from(adversarial.dataSync())).not.toEqual(Array.from(x.dataSync()));
+  });
+
+  it('fills in every default, with the step size from eps and steps', () => {
+    expect(pgd({ eps: 0.2, steps: 5 })).toMatchObject({
+      name: 'pgd',
+      access: 'gradient',
+      options: { eps: 0.2, norm: 'Linf', loss: 'ce', bounds: [0, 1], label: '', steps: 5, stepSize: 0.1, start: 'uniform', restarts: 1, goal: 'misclassify' },
+    });
+    expect(pgd({ eps: 0.2, label: 'small' }).name).toBe('pgd:small');
+  });
+
+  it.each([
+    [{ eps: Number.NaN }, /eps must be a finite number/],
+    [{ eps: 0.1, steps: 1.5 }, /steps must be an integer ≥ 0/],
+    [{ eps: 0.1, stepSize: -1 }, /stepSize/],
+    [{ eps: 0.1, start: 'none', restarts: 2 }, /restarts must be 1 with start 'none'/],
+    [{ eps: 0.1, start: 'zero' }, /start must be one of/],
+    [{ eps: 0.1, goal: 'fool' }, /goal must be one of/],
+    [{ eps: 0.1, restart: 2 }, /Did you mean 'restarts'/],
+  ] as [PgdOptions, RegExp][])('refuses %j', (options, message) => {
+    expect(() => pgd(options)).toThrow(message);
+  });
+});
+
+describe('fgsm', () => {
+  it('steps by eps along the sign of the gradient', () => {
+    const model = linearModel([[-1, 1], [1, -1]], [9, 0]);
+    const attack = fgsm({ eps: 0.1 });
+    const { adversarial } = attack.perturb(model, tensor2d([[0.5, 0.95]]), tensor1d([0], 'int32'), { rng: createRng(1) });
+    expect(adversarial).toBeAllClose([0.6, 0.85]);
+  });
+
+  it('costs one backward pass', () => {
+    const net = tinyNet(6, 3, 1);
+    const x = tensor2d(createRng(2).uniform(12), [2, 6]);
+    const { counts, wrapped } = counted(net);
+    fgsm({ eps: 1e-4 }).perturb(wrapped, x, tensor1d(predictions(net, x), 'int32'), { rng: createRng(1) });
+    expect(counts).toMatchObject({ forward: 2, backward: 1 });
+  });
+
+  it('steps by 1.25 eps from a random start', () => {
+    expect(fgsm({ eps: 0.1, randomStart: true }).options.stepSize).toBeAllClose(0.125);
+    expect(fgsm({ eps: 0.1 }).options).toMatchObject({ stepSize: 0.1, randomStart: false });
+    expect(() => fgsm({ eps: 0.1, steps: 2 } as FgsmOptions)).toThrow(/unknown option 'steps'/);
   });
 });

@@ -5,6 +5,7 @@ import { NumericsError, expectArgument, expectShape } from '@moe/core';
 import type { LogitsFn } from '@moe/core';
 import { type RowLoss, argMaxExcept } from '../losses/row-loss.js';
 import type { Problem } from './problem.js';
+import { releaseTapeOnThrow } from './release-tape.js';
 
 /** What one forward pass, and where asked one backward pass, said about each of its rows. */
 export interface Measurement {
@@ -74,7 +75,7 @@ export function measure(problem: Problem, rowLoss: RowLoss, points: Float32Array
       // Only the direction is used, so no row's gradient is scaled by 1 − p_y, which underflows for confident models.
       return customGrad(() => ({ value: scalar(0), gradFunc: () => tensor2d(direction, [rows.length, classes]) }))(output);
     };
-    const { value, grad } = valueAndGrad(total)(inputs);
+    const { value, grad } = releaseTapeOnThrow(() => valueAndGrad(total)(inputs));
     value.dispose();
     return grad.dataSync() as Float32Array;
   });

@@ -1,0 +1,21 @@
+import { apgd } from './apgd.js';
+import { fgsm } from './fgsm.js';
+import type { AttackNorm } from './geometry/geometry.js';
+import { pgd } from './pgd.js';
+import { describeAttack } from './testing/describe-attack.js';
+
+for (const norm of ['Linf', 'L2'] satisfies AttackNorm[]) {
+  describeAttack(`fgsm ${norm}`, ({ eps }) => fgsm({ eps, norm }), { norm, loss: 'ce', restarts: false });
+  describeAttack(`pgd ${norm}`, ({ eps, restarts }) => pgd({ eps, norm, steps: 12, stepSize: eps, restarts }), { norm, loss: 'ce', restarts: true });
+  describeAttack(`pgd ${norm}, margin, boundary`, ({ eps, restarts }) => pgd({ eps, norm, steps: 12, stepSize: eps, restarts, loss: 'cw', start: 'boundary' }), {
+    norm,
+    loss: 'cw',
+    restarts: true,
+  });
+  describeAttack(`apgd ${norm}`, ({ eps, restarts }) => apgd({ eps, norm, steps: 15, restarts }), { norm, loss: 'ce', restarts: true });
+  describeAttack(`apgd ${norm}, dlr, as AutoAttack`, ({ eps, restarts }) => apgd({ eps, norm, steps: 15, restarts, loss: 'dlr', variant: 'autoattack' }), {
+    norm,
+    loss: 'dlr',
+    restarts: true,
+  });
+}
