@@ -4,6 +4,7 @@ export { registerMoeLayers } from './layers/register.js';
 export { type LogitsFnOptions, logitsFn } from './model/logits-fn.js';
 export { modelWeights } from './model/model-weights.js';
 export { moeModel } from './model/moe-model.js';
+export { BATCH_NORM_EPS } from './ops/batch-norm.js';
 export { resnet } from './resnet.js';
 export type { BlockSpec, ConvSpec, LayerPart, LayerSpec, ResnetSpec, RowShape } from './spec/parts.js';
 export { type ResnetMoeOptions, type ResnetOptions, resnetSpec } from './spec/resnet-spec.js';

@@ -1,7 +1,7 @@
 import { createRng } from '@moe/core';
 import { convGap, gapFc, topKRouter } from '@moe/router';
 import { expectTensorsKept } from '@moe/testing';
-import { type Tensor, div, io, memory, sub, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, div, io, losses, memory, oneHot, sub, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { loadLayersModel } from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { moeModel } from './model/moe-model.js';
@@ -101,6 +101,18 @@ describe('resnet', () => {
     model.dispose();
     copy.dispose();
     x.dispose();
+  });
+
+  it('learns with the fit of tfjs', async () => {
+    const model = resnet({ ...TINY, moe: { at: 'layer4', kind: 'block', router } });
+    const x = images(9, TINY.inputShape);
+    const labels = tidy(() => oneHot(tensor1d([0, 1, 2, 0, 1, 2, 0, 1, 2], 'int32'), 3));
+    model.compile({ optimizer: 'sgd', loss: losses.softmaxCrossEntropy });
+    const { history } = await model.fit(x, labels, { epochs: 8, batchSize: 9, shuffle: false, verbose: 0 });
+    expect(history['loss']!.at(-1)).toBeLessThan(history['loss']![0] as number);
+    model.dispose();
+    x.dispose();
+    labels.dispose();
   });
 
   it('prints a summary', () => {

@@ -1,5 +1,6 @@
 import { convGap, gapFc, topKRouter } from '@moe/router';
 import { expectTensorsKept } from '@moe/testing';
+import { type SymbolicTensor, input, layers, model } from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { type ResnetMoeOptions, type ResnetOptions, resnetSpec } from '../spec/resnet-spec.js';
 import { resnet } from '../resnet.js';
@@ -56,14 +57,22 @@ describe('countParameters and countMacs', () => {
 
   it('count a built model as its description, and keep no tensor', () => {
     const options: ResnetOptions = { ...CIFAR100, depth: 10, width: 2, moe: { at: 'layer4', kind: 'block', router: topKRouter({ numExperts: 3, topK: 2, gate: gapFc() }) } };
-    const model = resnet(options);
+    const network = resnet(options);
     expectTensorsKept(0, () => {
       const description = resnetSpec(options);
-      expect(countParameters(model)).toBe(countParameters(description));
-      expect(countMacs(model)).toBe(countMacs(description));
-      expect(countMacs(model)).toBe(countMacs(description, { topK: 2 }));
+      expect(countParameters(network)).toBe(countParameters(description));
+      expect(countMacs(network)).toBe(countMacs(description));
+      expect(countMacs(network)).toBe(countMacs(description, { topK: 2 }));
     });
-    model.dispose();
+    network.dispose();
+  });
+
+  it('refuse a layer of unknown cost', () => {
+    const image = input({ shape: [4] });
+    const stock = model({ inputs: image, outputs: layers.dense({ units: 2, name: 'stock' }).apply(image) as SymbolicTensor });
+    expect(countParameters(stock)).toBe(10);
+    expect(() => countMacs(stock)).toThrow("countMacs: layer 'stock' must be a layer of @moe/layers, got Dense.");
+    stock.dispose();
   });
 
   it('refuse more experts than there are', () => {

@@ -1,6 +1,7 @@
 import { ArgumentError, expectInteger, expectKnownKeys } from '@moe/core';
 import type { LayersModel, Shape } from '@tensorflow/tfjs-layers';
 import { rowShapeOf } from '../layers/weighted-layer.js';
+import { leafLayers } from '../model/leaf-layers.js';
 import type { LayerPart, LayerSpec, ResnetSpec } from '../spec/parts.js';
 import { partMacs, partParameters, total } from './part-costs.js';
 
@@ -9,16 +10,13 @@ export interface CountMacsOptions {
   readonly topK?: number;
 }
 
-type Layer = LayersModel['layers'][number];
 type Counted = Pick<LayerSpec, 'name' | 'part' | 'inputShape'>;
 
 const isSpec = (model: ResnetSpec | LayersModel): model is ResnetSpec => 'classes' in model;
-const isModel = (layer: Layer): layer is LayersModel => 'layers' in layer;
 
-/** The layers of this package in a model, nested models included; others may have no weights, since nothing tells what they do with them. */
+/** The layers of this package in a model; others may have no weights, since nothing tells what they do with them. */
 function countedLayers(model: LayersModel): readonly Counted[] {
-  return model.layers.flatMap((layer): readonly Counted[] => {
-    if (isModel(layer)) return countedLayers(layer);
+  return leafLayers(model).flatMap((layer): readonly Counted[] => {
     if ('part' in layer) return [{ name: layer.name, part: layer.part as LayerPart, inputShape: rowShapeOf(layer.inboundNodes[0]!.inputShapes[0] as Shape) }];
     if (layer.weights.length > 0) throw new ArgumentError(`countMacs: layer '${layer.name}' must be a layer of @moe/layers, got ${layer.getClassName()}.`);
     return [];

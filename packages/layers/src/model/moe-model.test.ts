@@ -1,8 +1,8 @@
 import { type ForwardOptions, type MoeModel, createRng } from '@moe/core';
-import { gapFc, topKRouter } from '@moe/router';
+import { type Router, gapFc, topKRouter } from '@moe/router';
 import { expectTensorsKept } from '@moe/testing';
 import { type Scalar, type Tensor, type Tensor4D, type Variable, add, clone, dispose, grad, memory, mul, split, square, sum, tensor, tensor1d, tensor2d, tidy, variableGrads } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { type LayersModel, type SymbolicTensor, input, layers, model as asModel } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resnet } from '../resnet.js';
 import type { ResnetMoeOptions, ResnetOptions } from '../spec/resnet-spec.js';
@@ -316,6 +316,56 @@ describe('gradients', () => {
     });
     network.dispose();
     dispose([x, direction, weights]);
+  });
+});
+
+describe('moeModel of several and of nested models', () => {
+  it('steers and reports the MoE layers inside a nested model', () => {
+    const inner = build({ at: ['layer2', 'layer4'] });
+    const image = input({ shape: [6, 6, 2] });
+    const outer = asModel({ inputs: image, outputs: layers.activation({ activation: 'linear' }).apply(inner.apply(image)) as SymbolicTensor });
+    const x = images(4);
+    const experts = { 'layer2.0': 1, 'layer4.0': [true, true, false] };
+    expect(moeModel(outer).moeLayers.map(({ name }) => name)).toEqual(['layer2.0', 'layer4.0']);
+    expect(logitsOf(moeModel(outer), x, { experts })).toEqual(logitsOf(moeModel(inner), x, { experts }));
+    tidy(() => void expect(moeModel(outer).forward(x).routing.map(({ layer }) => layer)).toEqual(['layer2.0', 'layer4.0']));
+    expect(modelWeights(outer)).toEqual(modelWeights(inner));
+    outer.dispose();
+    x.dispose();
+  });
+
+  it('adds up the balance losses of all layers', () => {
+    const network = build({ at: ['layer2', 'layer4'] });
+    const x = images(4);
+    tidy(() => {
+      const { routing, auxLoss } = moeModel(network).forward(x);
+      expect(auxLoss).toBeAllClose(routing.reduce((total, layer) => total + layer.auxLoss.dataSync()[0]!, 0));
+    });
+    network.dispose();
+    x.dispose();
+  });
+
+  it('keeps no tensor when a router throws after another layer has reported', () => {
+    const good = topKRouter({ numExperts: E, gate: gapFc() });
+    const bad: Router = {
+      ...good,
+      route: () => {
+        throw new Error('broken router');
+      },
+    };
+    const network = build({ at: ['layer2', 'layer4'], router: ([height]) => (height === 2 ? bad : good) });
+    const x = images(4);
+    expectTensorsKept(0, () => expect(() => moeModel(network).forward(x)).toThrow('broken router'));
+    network.dispose();
+    x.dispose();
+  });
+
+  it('refuses weights that share a name', () => {
+    const [a, b] = [resnet(TINY), resnet({ ...TINY, depth: 18 })];
+    const image = input({ shape: [6, 6, 2] });
+    const both = asModel({ inputs: image, outputs: layers.add().apply([a.apply(image) as SymbolicTensor, b.apply(image) as SymbolicTensor]) as SymbolicTensor });
+    expect(() => modelWeights(both)).toThrow("modelWeights: names must be unique, got 'conv1/kernel'. Give the layers different names.");
+    both.dispose();
   });
 });
 

@@ -1,8 +1,9 @@
 // Shapes: B batch, H W pixels, C channels, M classes, T rows, E experts.
 import { type ForwardOptions, type ForwardResult, type MoeLayerInfo, type MoeModel, type Routing, expectArgument, expectInteger, expectKnownKeys, expectNumber, expectShape } from '@moe/core';
 import { type Scalar, type Tensor, type Tensor2D, add, clone, dispose, keep, scalar, tidy } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import type { MoeCall } from '../layers/call-arguments.js';
+import { leafLayers } from './leaf-layers.js';
 
 type Tensors = [gateLogits: Tensor2D, gates: Tensor2D, combineWeights: Tensor2D, auxLoss: Scalar];
 
@@ -45,7 +46,8 @@ const withTensors = (routing: Routing, [gateLogits, gates, combineWeights, auxLo
   auxLoss,
 });
 
-export const infoOf = (layer: LayersModel['layers'][number]): MoeLayerInfo | undefined => ('moeInfo' in layer ? (layer.moeInfo as MoeLayerInfo) : undefined);
+// By property, not by class: a program may hold an ESM and a CJS copy of this package.
+const infoOf = (layer: layers.Layer): readonly MoeLayerInfo[] => ('moeInfo' in layer ? [layer.moeInfo as MoeLayerInfo] : []);
 
 /**
  * View of a tfjs model as what trainers, attacks and evaluations take: one forward pass that tells and steers what its MoE layers do.
@@ -65,7 +67,7 @@ export const infoOf = (layer: LayersModel['layers'][number]): MoeLayerInfo | und
  */
 export function moeModel(model: LayersModel): MoeModel {
   expectArgument('moeModel', 'model', model.inputs.length === 1 && model.outputs.length === 1, 'have one input and one output', `${model.inputs.length} and ${model.outputs.length}`);
-  const moeLayers = model.layers.flatMap((layer) => infoOf(layer) ?? []);
+  const moeLayers = leafLayers(model).flatMap(infoOf);
   const rowShape = model.inputs[0]!.shape.slice(1).map((size) => size ?? '*');
 
   const forward = (inputs: Tensor, options: ForwardOptions = {}): ForwardResult => {
