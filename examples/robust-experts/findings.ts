@@ -1,0 +1,73 @@
+import { mcnemar, percent } from '@moe/report';
+import type { ModelName } from './config.js';
+import { isDense, pathLabel } from './jobs.js';
+import type { PathRecord, Results } from './results.js';
+import { expertShares, fixedLayer, gatedOf, isValid, robustFlags } from './summary.js';
+
+const ALPHA = 0.05;
+/** An expert is dead if fewer of the test images reach it (predecessor's threshold, arXiv 2204.10598). */
+const DEAD_SHARE = 0.01;
+
+const mean = (flags: readonly number[]): number => flags.reduce((total, flag) => total + flag, 0) / flags.length;
+const points = (difference: number): string => `${difference >= 0 ? '+' : '−'}${Math.abs(100 * difference).toFixed(1)} points`;
+
+/** Paired comparison of the same images on two paths: exact McNemar test on the images that only one of them withstands. */
+function compare(a: PathRecord, b: PathRecord): { readonly difference: number; readonly p: number } {
+  const [left, right] = [robustFlags(a), robustFlags(b)];
+  const onlyA = left.filter((flag, i) => flag > right[i]!).length;
+  const onlyB = left.filter((flag, i) => flag < right[i]!).length;
+  return { difference: mean(left) - mean(right), p: mcnemar(onlyA, onlyB) };
+}
+
+function againstDense(results: Results, model: ModelName): string {
+  const { difference, p } = compare(gatedOf(results, model), gatedOf(results, 'dense'));
+  const verdict = p < ALPHA ? (difference > 0 ? 'is more robust than' : 'is less robust than') : 'does not differ significantly in robustness from';
+  return `Gated ${model} ${verdict} the dense model: ${points(difference)} of accuracy under attack (paired exact test, p = ${p.toFixed(3)}).`;
+}
+
+function bestExpert(results: Results, model: ModelName): string {
+  const gated = gatedOf(results, model);
+  const experts = results.paths.filter((record) => record.model === model && record.path !== 'gated' && isValid(record));
+  if (experts.length === 0) return `No expert of ${model} could be evaluated validly.`;
+  const best = experts.reduce((a, b) => (mean(robustFlags(b)) > mean(robustFlags(a)) ? b : a));
+  const { difference, p } = compare(best, gated);
+  // The best of several is picked after looking, so its p-value is corrected for their number (Bonferroni).
+  const corrected = Math.min(1, p * experts.length);
+  const name = `${pathLabel(best.path)} of ${model} (${percent(mean(robustFlags(best)))})`;
+  const reference = `the gated model (${percent(mean(robustFlags(gated)))})`;
+  if (difference <= 0) return `No single expert of ${model} withstands attacks better than ${reference}; the best is ${pathLabel(best.path)} (${percent(mean(robustFlags(best)))}).`;
+  if (corrected >= ALPHA) return `The best single path of ${model}, ${name}, is ahead of ${reference}, but not significantly (p = ${corrected.toFixed(3)} after correction for ${experts.length} experts).`;
+  return `Robust expert: ${name} beats ${reference} by ${points(difference)} (p = ${corrected.toFixed(3)} after correction for ${experts.length} experts).`;
+}
+
+function routing(results: Results, model: ModelName): string {
+  const shares = expertShares(results, model);
+  if (shares === undefined) return `Routing of ${model} was not recorded.`;
+  const dead = shares.flatMap((share, expert) => (share < DEAD_SHARE ? [expert] : []));
+  const layer = fixedLayer(results.training.find((record) => record.model === model)!.moeLayers);
+  const spread = `${shares.map((share) => percent(share, 0)).join(', ')} of the test images reach experts 0 to ${shares.length - 1} of ${layer}`;
+  if (dead.length === 0) return `All experts of ${model} live: ${spread}.`;
+  const collapsed = shares.length - dead.length === 1 ? `Routing of ${model} collapsed on one expert` : `${dead.length} of ${shares.length} experts of ${model} are dead (${dead.join(', ')})`;
+  return `${collapsed}: ${spread}.`;
+}
+
+/** What the run shows, in sentences; what it does not show is said as well. */
+export function findings(results: Results): string[] {
+  const sentences: string[] = [];
+  for (const record of results.paths.filter((path) => !isValid(path))) {
+    sentences.push(`FAULT: ${record.model}, ${pathLabel(record.path)}: ${record.findings.join(' ')} Its numbers are not results.`);
+  }
+  const dense = results.paths.find((record) => isDense(record.model));
+  for (const model of results.config.models.filter((name) => !isDense(name))) {
+    const gated = gatedOf(results, model);
+    if (isValid(gated)) {
+      if (dense && isValid(dense)) sentences.push(againstDense(results, model));
+      sentences.push(bestExpert(results, model));
+    }
+    sentences.push(routing(results, model));
+  }
+  sentences.push(
+    `One seed and ${results.config.data.testImages} attacked images per path: intervals cover the choice of images, not the randomness of training. Repeat with other --seed values before you believe a difference.`,
+  );
+  return sentences;
+}

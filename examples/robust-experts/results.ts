@@ -1,0 +1,59 @@
+import type { TrainHistory } from '@moe/adv-train';
+import type { Config, ModelName } from './config.js';
+import type { RoutePath } from './jobs.js';
+
+/** What training a model left behind, in `models/MODEL/training.json`. */
+export interface TrainingRecord {
+  readonly model: ModelName;
+  readonly parameters: number;
+  /** Multiply-adds per image, with the experts that run. */
+  readonly macs: number;
+  readonly moeLayers: readonly string[];
+  readonly history: TrainHistory;
+}
+
+/** One MoE layer's routing of clean test images. */
+export interface RoutingRecord {
+  readonly layer: string;
+  /** Test images counted. */
+  readonly images: number;
+  /** Share of the (image, expert) pairs per expert. */
+  readonly share: readonly number[];
+  /** Mean weight of each expert for the images of each class, `[classes][experts]`. */
+  readonly classByExpert: readonly (readonly number[])[];
+}
+
+/** An image with its adversarial version, as flat pixel values in [0, 1]. */
+export interface ExampleImage {
+  readonly label: number;
+  readonly cleanPrediction: number;
+  readonly adversarialPrediction: number;
+  readonly clean: readonly number[];
+  readonly adversarial: readonly number[];
+}
+
+/** What attacking one path left behind, in `models/MODEL/PATH.json`. Flags are 0 or 1 per image, the same images for every path. */
+export interface PathRecord {
+  readonly model: ModelName;
+  readonly path: RoutePath;
+  readonly images: number;
+  readonly engine: string;
+  readonly clean: readonly number[];
+  readonly pgd: readonly number[];
+  readonly apgd: readonly number[];
+  readonly trust: 'ok' | 'suspect' | 'invalid';
+  readonly findings: readonly string[];
+  /** Of the deployed model only. */
+  readonly routing?: readonly RoutingRecord[];
+  readonly examples?: readonly ExampleImage[];
+}
+
+export interface Results {
+  readonly preset: string;
+  readonly config: Config;
+  readonly data: { readonly name: string; readonly classNames: readonly string[]; readonly inputShape: readonly number[] };
+  readonly provenance: { readonly moe: string; readonly tfjs: string; readonly node: string; readonly commit: string | null; readonly engine: string };
+  readonly training: readonly TrainingRecord[];
+  readonly paths: readonly PathRecord[];
+  readonly findings: readonly string[];
+}

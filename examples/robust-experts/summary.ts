@@ -1,0 +1,58 @@
+import type { ModelName } from './config.js';
+import { type RoutePath, isDense } from './jobs.js';
+import type { PathRecord, Results } from './results.js';
+
+/** One attacked path, as numbers. */
+export interface PathSummary {
+  readonly model: ModelName;
+  readonly path: RoutePath;
+  readonly images: number;
+  /** Share of clean test images that the gate sends here; absent where no gate decides. */
+  readonly share: number | undefined;
+  readonly clean: number;
+  readonly pgd: number;
+  readonly apgd: number;
+  /** Correct under both attacks. */
+  readonly robust: number;
+  /** Whether the evaluation can be believed; a stronger attack that does worse is a fault, not a result. */
+  readonly valid: boolean;
+  /** An expert that withstands attacks on its own path better than the gated model does (Robust Experts, Sec. 4). */
+  readonly isRobustExpert: boolean;
+}
+
+const sum = (flags: readonly number[]): number => flags.reduce((total, flag) => total + flag, 0);
+
+/** 1 where an image withstands both attacks. */
+export const robustFlags = ({ pgd, apgd }: PathRecord): number[] => pgd.map((flag, i) => flag * apgd[i]!);
+
+export const isValid = ({ trust }: PathRecord): boolean => trust !== 'invalid';
+
+export const gatedOf = (results: Results, model: ModelName): PathRecord => results.paths.find((record) => record.model === model && record.path === 'gated')!;
+
+/** The MoE layer whose experts are fixed in turn: the last one, as in the paper's fixed-expert evaluation. */
+export const fixedLayer = (moeLayers: readonly string[]): string => moeLayers.at(-1)!;
+
+/** Share of test images per expert in the layer whose experts are fixed. */
+export function expertShares(results: Results, model: ModelName): readonly number[] | undefined {
+  const layers = results.training.find((record) => record.model === model)!.moeLayers;
+  return layers.length === 0 ? undefined : gatedOf(results, model).routing?.find(({ layer }) => layer === fixedLayer(layers))?.share;
+}
+
+export function summarise(results: Results): PathSummary[] {
+  return results.paths.map((record) => {
+    const gated = gatedOf(results, record.model);
+    const robust = sum(robustFlags(record));
+    return {
+      model: record.model,
+      path: record.path,
+      images: record.images,
+      share: isDense(record.model) || record.path === 'gated' ? undefined : expertShares(results, record.model)?.[record.path],
+      clean: sum(record.clean),
+      pgd: sum(record.pgd),
+      apgd: sum(record.apgd),
+      robust,
+      valid: isValid(record),
+      isRobustExpert: record.path !== 'gated' && isValid(record) && isValid(gated) && robust > sum(robustFlags(gated)),
+    };
+  });
+}

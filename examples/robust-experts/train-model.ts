@@ -1,0 +1,61 @@
+import { cosine, pgdAdversarial, saveWeights, sgd, standard, train } from '@moe/adv-train';
+import { fileCheckpoint } from '@moe/adv-train/node';
+import { pgd } from '@moe/attacks';
+import { createRng } from '@moe/core';
+import { writeFileAtomic } from '@moe/core/node';
+import { batches, randomCrop, randomHorizontalFlip } from '@moe/datasets';
+import type { Config, ModelName } from './config.js';
+import { trainingData } from './data.js';
+import { files } from './jobs.js';
+import { buildModel } from './model.js';
+import type { TrainingRecord } from './results.js';
+import { writeJson } from './run-folder.js';
+
+export interface JobContext {
+  readonly config: Config;
+  readonly folder: string;
+  readonly signal: AbortSignal;
+  readonly onProgress: (fraction: number, text: string) => void;
+  readonly log: (text: string) => void;
+}
+
+/** Madry's adversarial training (arXiv 1706.06083) with the attack of the configuration; standard training at eps 0. */
+function objective({ training: { eps, steps, batchNorm } }: Config) {
+  return eps === 0 ? standard() : pgdAdversarial({ attack: pgd({ eps, steps, stepSize: (2.5 * eps) / steps, start: 'uniform', goal: 'maxLoss' }), batchNorm });
+}
+
+/** Trains one model, continuing from its checkpoint if there is one. */
+export async function trainModel(name: ModelName, { config, folder, signal, onProgress, log }: JobContext): Promise<void> {
+  const data = await trainingData(config);
+  const { batchSize, epochs, learningRate, weightDecay } = config.training;
+  const model = buildModel(name, config, data);
+  const rng = createRng(config.seed).stream('data/order');
+  const padding = config.data.augmentPadding;
+  const augment = padding === null ? [] : [randomCrop({ padding }), randomHorizontalFlip()];
+  const batchesPerEpoch = Math.ceil(data.length / batchSize);
+
+  const { history } = await train({
+    model: model.view,
+    weights: model.weights,
+    data: (epoch) => batches(data, { batchSize, rng, epoch, augment }),
+    batchesPerEpoch,
+    epochs,
+    objective: objective(config),
+    optimizer: sgd({ momentum: 0.9, nesterov: true, weightDecay }),
+    schedule: cosine({ base: learningRate, min: 0, warmupEpochs: Math.min(1, epochs - 1) }),
+    seed: config.seed,
+    identity: { model: name, data: data.name, network: config.network, moe: config.moe },
+    checkpoint: fileCheckpoint(files.checkpoint(folder, name)),
+    checkpointEvery: Math.max(1, Math.ceil(batchesPerEpoch / 4)),
+    signal,
+    onEvent: (event) => {
+      if (event.type === 'step') onProgress((event.epoch * batchesPerEpoch + event.step + 1) / (epochs * batchesPerEpoch), `train ${name}, epoch ${event.epoch + 1} of ${epochs}, loss ${event.loss.toFixed(2)}`);
+      if (event.type === 'epoch') log(`${name}: epoch ${event.record.epoch + 1} of ${epochs}, loss ${event.record.loss.toFixed(3)}, accuracy under the training attack ${(100 * event.record.accuracy).toFixed(1)} %`);
+    },
+  });
+
+  await writeFileAtomic(files.weights(folder, name), await saveWeights(model.weights));
+  const record: TrainingRecord = { model: name, parameters: model.parameters, macs: model.macs, moeLayers: model.view.moeLayers.map((layer) => layer.name), history };
+  await writeJson(files.training(folder, name), record);
+  model.dispose();
+}

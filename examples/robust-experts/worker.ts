@@ -1,0 +1,42 @@
+// One process of the experiment: receives jobs from the main process, one at a time.
+import { isMoeError } from '@moe/core';
+import { type Engine, startEngine } from './engine.js';
+import { evaluatePath } from './evaluate-path.js';
+import type { Notice, Order } from './messages.js';
+import { trainModel } from './train-model.js';
+
+let abort = new AbortController();
+let engine: Promise<Engine> | undefined;
+
+const tell = (notice: Notice): void => {
+  process.send?.(notice);
+};
+
+async function run({ job, config, folder }: Order & { type: 'run' }): Promise<Notice> {
+  abort = new AbortController();
+  const context = {
+    config,
+    folder,
+    signal: abort.signal,
+    onProgress: (fraction: number, text: string) => tell({ type: 'progress', fraction, text }),
+    log: (text: string) => tell({ type: 'log', text }),
+  };
+  try {
+    engine ??= startEngine(config.backend);
+    tell({ type: 'engine', text: (await engine).text });
+    await (job.kind === 'train' ? trainModel(job.model, context) : evaluatePath(job.model, job.path, context));
+    return { type: 'done' };
+  } catch (error) {
+    if (isMoeError(error, 'ABORTED')) return { type: 'aborted' };
+    const expected = isMoeError(error) || (error as NodeJS.ErrnoException).code !== undefined;
+    return { type: 'failed', message: expected ? (error as Error).message : String((error as Error).stack ?? error), expected };
+  }
+}
+
+process.on('message', (order: Order) => {
+  if (order.type === 'abort') abort.abort();
+  else void run(order).then(tell);
+});
+// The main process decides when to stop; a terminal sends its interrupt to all of them.
+process.on('SIGINT', () => undefined);
+process.on('disconnect', () => process.exit(0));
