@@ -33,6 +33,7 @@ export interface ExpertBarsOptions {
 
 const HEIGHT = 300;
 const STEP = 66;
+const LETTER = 7.4;
 const ROW_WIDTH = 960;
 const TICKS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
@@ -71,7 +72,8 @@ export function expertBars(options: ExpertBarsOptions): Figure {
     expectProportion('expertBars', 'baseline.value', baseline.value, undefined);
   }
   const models = distinct(groups.map(({ model }) => model));
-  for (const model of models) expectDistinct('expertBars', `paths of ${model}`, groups.filter((bar) => bar.model === model).map(({ path }) => path));
+  const ofModel = models.map((model) => groups.filter((bar) => bar.model === model));
+  models.forEach((model, index) => expectDistinct('expertBars', `paths of ${model}`, ofModel[index]!.map(({ path }) => path)));
 
   const highest = Math.max(baseline?.value ?? 0, ...groups.map(({ value, interval }) => interval?.high ?? value));
   const top = Math.ceil((highest + 0.01) * 10) / 10 + 0.03; // above the highest tick, so that no tick label reaches into the title
@@ -81,7 +83,8 @@ export function expertBars(options: ExpertBarsOptions): Figure {
     ...(groups.some(({ reference }) => reference) ? [`Solid line: ${kinds.reference}`] : []),
     ...(baseline === undefined ? [] : [`Dashed line: ${baseline.label} (${(baseline.value * 100).toFixed(1)}%)`]),
   ].join('. ');
-  const panels = models.map((model, index) => panel(model, groups.filter((bar) => bar.model === model), index === 0));
+  const columns = Math.max(1, Math.floor(ROW_WIDTH / panelWidth(Math.max(...ofModel.map((bars) => bars.length)))));
+  const panels = ofModel.map((bars, index) => panel(models[index]!, bars, index % columns === 0));
 
   function panel(model: string, bars: readonly ExpertBar[], first: boolean): object {
     const paths = bars.map(({ path }) => path);
@@ -93,13 +96,13 @@ export function expertBars(options: ExpertBarsOptions): Figure {
       kind: kindOf(bar),
       ...numberPlace(bar, top),
     }));
-    const x = { field: 'path', type: 'nominal', title: null, sort: null, scale: { domain: paths, paddingInner: 0.3, paddingOuter: 0.2 }, axis: { labelAngle: paths.some((path) => path.length > 9) ? -35 : 0, domain: false, ticks: false } };
+    const x = { field: 'path', type: 'nominal', title: null, sort: null, scale: { domain: paths, paddingInner: 0.3, paddingOuter: 0.2 }, axis: { labelAngle: paths.some((path) => path.length * LETTER > STEP) ? -35 : 0, domain: false, ticks: false } };
     const y = (field: string) => ({ field, type: 'quantitative', title: first ? yTitle : null, scale: { domain: [0, top], nice: false }, axis: { format: '.0%', values: TICKS.filter((tick) => tick < top), labels: first, ticks: first, domain: false } });
     const reference = bars.find((bar) => bar.reference);
     const across = (value: number, mark: object) => ({ data: { values: [{ value }] }, mark: { type: 'rule', ...mark }, encoding: { y: y('value') } });
     return {
-      title: { text: model, fontSize: 14, anchor: 'middle', offset: 8 },
-      width: STEP * Math.max(2, bars.length),
+      title: { text: model, fontSize: 14, anchor: 'middle', frame: 'group', offset: 8, limit: 1.35 * panelWidth(bars.length) },
+      width: panelWidth(bars.length),
       height: HEIGHT,
       data: { values },
       layer: [
@@ -123,10 +126,12 @@ export function expertBars(options: ExpertBarsOptions): Figure {
   return figure(title, `Bar chart of ${yTitle} for ${groups.length} paths of ${models.length} models. ${lines}`, {
     title: { text: title, subtitle: [...(subtitle === undefined ? [] : [subtitle]), ...(lines === '' ? [] : [lines])], subtitleColor: MUTED },
     spacing: 18,
-    columns: Math.max(1, Math.floor(ROW_WIDTH / (STEP * Math.max(...models.map((model) => groups.filter((bar) => bar.model === model).length))))),
+    columns,
     concat: panels,
   });
 }
+
+const panelWidth = (bars: number): number => STEP * Math.max(3, bars);
 
 /* The number stands at the foot of its bar, where no line crosses it, or above everything where the bar is too low to hold it. */
 function numberPlace({ value, interval, reference, highlighted }: ExpertBar, top: number): { foot: number; onDark: boolean } {

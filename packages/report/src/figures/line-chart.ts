@@ -54,6 +54,8 @@ export function lineChart(options: LineChartOptions): Figure {
     });
   });
 
+  const lowest = Math.min(...series.flatMap(({ points }) => points.map(({ y }) => y)));
+  const level = series.every(({ points }) => points.every(({ y }) => y === lowest)); // Vega makes no axis of a single value
   const whole = series.every(({ points }) => points.every(({ x }) => Number.isInteger(x)));
   return figure(title, `Line chart of ${yTitle} over ${xTitle}, ${series.length} curves.`, {
     title: { text: title, ...(subtitle === undefined ? {} : { subtitle }) },
@@ -63,7 +65,7 @@ export function lineChart(options: LineChartOptions): Figure {
     mark: { type: 'line', strokeWidth: 2.25, point: series.every(({ points }) => points.length <= MOST_SYMBOLS) ? { size: 45 } : false },
     encoding: {
       x: { field: 'x', type: 'quantitative', title: xTitle, scale: { zero: false, nice: false, padding: 8 }, axis: { grid: false, ...(whole ? { tickMinStep: 1, format: 'd' } : {}) } },
-      y: { field: 'y', type: 'quantitative', title: yTitle, scale: { zero: yFormat === 'percent' }, ...(yFormat === 'percent' ? { axis: { format: '.0%' } } : {}) },
+      y: { field: 'y', type: 'quantitative', title: yTitle, scale: level ? { domain: [Math.min(0, lowest), Math.max(0, lowest || 1)] } : { zero: yFormat === 'percent' }, ...(yFormat === 'percent' ? { axis: { format: '.0%' } } : {}) },
       color: { field: 'name', type: 'nominal', title: null, legend: LEGEND, scale: categoricalScale(names) },
       strokeDash: { field: 'name', type: 'nominal', title: null, legend: LEGEND, scale: { domain: names, range: names.map((_, index) => DASHES[index % DASHES.length]) } },
     },

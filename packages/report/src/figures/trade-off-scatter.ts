@@ -95,12 +95,14 @@ export function tradeOffScatter(options: TradeOffScatterOptions): Figure {
     };
   });
 
-  const axis = { format: '.0%', tickCount: 8 };
+  const axis = { format: '.0%', tickCount: 8, tickMinStep: 0.01 };
   const x = (field: string) => ({ field, type: 'quantitative', title: xTitle, scale: { domain: xDomain, nice: false, zero: false }, axis });
   const y = (field: string) => ({ field, type: 'quantitative', title: yTitle, scale: { domain: yDomain, nice: false, zero: false }, axis });
-  const color = { field: 'group', type: 'nominal', title: null, scale: categoricalScale(distinct(points.map(({ group }) => group))) };
+  const groups = distinct(points.map(({ group }) => group));
   const shapes = distinct(points.map(({ shape }) => shape));
-  const shape = { field: 'shape', type: 'nominal', title: null, scale: { domain: shapes, range: shapes.map((_, index) => SHAPES[index % SHAPES.length]) } };
+  const legend = (names: readonly string[]) => (names.length === 1 ? { legend: null } : { title: null });
+  const color = { field: 'group', type: 'nominal', ...legend(groups), scale: categoricalScale(groups) };
+  const shape = { field: 'shape', type: 'nominal', ...legend(shapes), scale: { domain: shapes, range: shapes.map((_, index) => SHAPES[index % SHAPES.length]) } };
   return figure(title, `Scatter plot of ${yTitle} against ${xTitle}, ${points.length} points.`, {
     title: { text: title, ...(subtitle === undefined ? {} : { subtitle }) },
     width: WIDTH,
