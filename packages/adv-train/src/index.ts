@@ -9,7 +9,7 @@ export type { Objective, ObjectiveContext, ObjectiveLoss, TrainingBatch } from '
 export { type AttackBatchNorm, type PgdAdversarialOptions, type PgdAdversarialRecord, pgdAdversarial } from './objectives/pgd-adversarial.js';
 export { standard } from './objectives/standard.js';
 export { type AdamOptions, adam } from './optimizers/adam.js';
-export type { Optimizer, UpdateContext } from './optimizers/optimizer.js';
+export type { Optimizer, UpdateContext, WeightUpdate } from './optimizers/optimizer.js';
 export { type SgdOptions, sgd } from './optimizers/sgd.js';
 export { plainModel } from './plain-model.js';
 export { type ConstantOptions, constant } from './schedules/constant.js';
@@ -17,4 +17,5 @@ export { type CosineOptions, cosine } from './schedules/cosine.js';
 export { type PiecewiseOptions, piecewise } from './schedules/piecewise.js';
 export { type PolynomialOptions, polynomial } from './schedules/polynomial.js';
 export type { Schedule, ScheduleResolution } from './schedules/schedule.js';
-export { type TrainOptions, type TrainResult, train } from './train.js';
+export { type TrainResult, train } from './train.js';
+export type { TrainOptions } from './train-options.js';

@@ -14,7 +14,8 @@ import { cosine } from './schedules/cosine.js';
 import { tinyBatches } from './testing/data.js';
 import { linearModel, moeMlp } from './testing/models.js';
 import { memoryStore } from './testing/store.js';
-import { type TrainOptions, train } from './train.js';
+import { train } from './train.js';
+import type { TrainOptions } from './train-options.js';
 
 const EPOCHS = 2;
 const STEPS = 3;

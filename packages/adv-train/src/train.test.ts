@@ -8,7 +8,8 @@ import { sgd } from './optimizers/sgd.js';
 import { constant } from './schedules/constant.js';
 import { oneBatch, tinyBatches } from './testing/data.js';
 import { type TestModel, linearModel, moeMlp } from './testing/models.js';
-import { type TrainOptions, train } from './train.js';
+import { train } from './train.js';
+import type { TrainOptions } from './train-options.js';
 
 const run = (target: TestModel, changes: Partial<TrainOptions> = {}) =>
   train({

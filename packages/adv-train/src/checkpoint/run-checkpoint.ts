@@ -1,3 +1,4 @@
+import { tensor } from '@tensorflow/tfjs-core';
 import { CheckpointError, type Weight } from '@moe/core';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { type Json, firstDifference } from './fingerprint.js';
@@ -22,7 +23,9 @@ export async function encodeRun({ weights, optimizer, fingerprint }: RunIdentity
   const values = await readWeights(weights);
   const tensors: StoredTensor[] = values.map((value) => ({ ...value, name: WEIGHT + value.name }));
   for (const { name, shape } of values) {
-    state.slots.get(name)?.forEach((data, i) => tensors.push({ name: slotName(optimizer.slots[i]!, name), shape, data }));
+    for (const [i, slot] of (state.slots.get(name) ?? []).entries()) {
+      tensors.push({ name: slotName(optimizer.slots[i]!, name), shape, data: await slot.data<'float32'>() });
+    }
   }
   const { epoch, step, updates, tally, history } = state;
   const stored = { epoch, step, updates: Object.fromEntries(updates), tally, history };
@@ -57,12 +60,13 @@ export function decodeRun({ weights, optimizer, fingerprint }: RunIdentity, byte
   if (history.length !== epoch) fail(`the history must have ${epoch} epochs, got ${history.length}`, damaged);
 
   const byName = new Map(tensors.map((entry) => [entry.name, entry]));
-  const slots = new Map<string, Float32Array[]>();
+  const slotValues = new Map<string, Float32Array[]>();
   const updates = new Map<string, number>();
+  const shapes = new Map(weights.map(({ name, variable }) => [name, variable.shape]));
   for (const { name, trainable, variable } of weights) {
     if (!trainable) continue;
     updates.set(name, stored.updates[name] ?? fail(`the state must count the updates of '${name}'`, damaged));
-    slots.set(
+    slotValues.set(
       name,
       optimizer.slots.map((slot) => {
         const data = byName.get(slotName(slot, name))?.data;
@@ -73,5 +77,6 @@ export function decodeRun({ weights, optimizer, fingerprint }: RunIdentity, byte
   }
   const values = tensors.filter(({ name }) => name.startsWith(WEIGHT)).map((entry) => ({ ...entry, name: entry.name.slice(WEIGHT.length) }));
   assignWeights('train', weights, values);
+  const slots = new Map([...slotValues].map(([name, data]) => [name, data.map((slot) => tensor(slot, shapes.get(name)))]));
   return { epoch, step, updates, slots, tally, history: [...history] };
 }

@@ -1,3 +1,4 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { EpochRecord } from '../history.js';
 import type { LayerTally, Tally } from '../internal/tally.js';
 
@@ -9,8 +10,8 @@ export interface RunState {
   step: number;
   /** Updates of each trainable weight so far, by name. */
   readonly updates: Map<string, number>;
-  /** Arrays of the optimiser, by weight name. */
-  readonly slots: Map<string, Float32Array[]>;
+  /** Tensors of the optimiser, by weight name; the run owns them. */
+  readonly slots: Map<string, readonly Tensor[]>;
   /** Sums of the current epoch. */
   tally: Tally;
   readonly history: EpochRecord[];

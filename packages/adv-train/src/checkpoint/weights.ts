@@ -12,21 +12,15 @@ export function expectWeights(caller: string, weights: readonly Weight[]): void 
   }
 }
 
-/** Current values of weights, copied from the engine. */
+/** Current values of weights, read from the engine; to be used at once, as the cpu engine hands out its own memory. */
 export function readWeights(weights: readonly Weight[]): Promise<StoredTensor[]> {
   return Promise.all(
     weights.map(async ({ name, variable }) => ({
       name,
       shape: [...variable.shape],
-      // The cpu engine hands out its own memory.
-      data: (await (variable as Tensor).data<'float32'>()).slice(),
+      data: await (variable as Tensor).data<'float32'>(),
     })),
   );
-}
-
-/** Sets one weight; `data` must not be used afterwards, as the cpu engine keeps it. */
-export function assignWeight({ variable }: Weight, data: Float32Array): void {
-  tidy(() => variable.assign(tensor(data, variable.shape)));
 }
 
 /** Sets weights from stored tensors after checking that names and shapes are exactly theirs. */
@@ -42,7 +36,7 @@ export function assignWeights(caller: string, weights: readonly Weight[], stored
     return entry.data instanceof Float32Array ? entry.data : fail(`weight '${name}' must be float32, got int32 in the file`);
   });
   for (const name of byName.keys()) fail(`the model has no weight '${name}'`);
-  weights.forEach((weight, i) => assignWeight(weight, found[i]!));
+  tidy(() => weights.forEach(({ variable }, i) => variable.assign(tensor(found[i]!, variable.shape))));
 }
 
 /**

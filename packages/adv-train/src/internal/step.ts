@@ -1,8 +1,7 @@
 // Shapes: B batch, M classes, T rows, E experts.
 import '../gradients.js';
-import { type Scalar, type Tensor, type Variable, dispose, keep, tensor, tensor1d, variableGrads } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, type Variable, dispose, keep, tensor, tensor1d, tidy, variableGrads } from '@tensorflow/tfjs-core';
 import { type Batch, type MoeModel, NumericsError, type Weight, expectArgument } from '@moe/core';
-import { assignWeight } from '../checkpoint/weights.js';
 import type { RunState } from '../checkpoint/run-state.js';
 import type { Objective, ObjectiveContext, ObjectiveLoss } from '../objectives/objective.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
@@ -63,16 +62,20 @@ async function readFacts({ total, terms, logits, routing }: ObjectiveLoss, label
 }
 
 /** Moves the weights that the loss reached; the others, such as those of unused experts, stay as they are. */
-async function updateWeights({ weights, optimizer }: StepParts, grads: Readonly<Record<string, Tensor>>, state: RunState, learningRate: number): Promise<void> {
-  for (const weight of weights) {
-    const gradient = grads[weight.variable.name];
+function updateWeights({ weights, optimizer }: StepParts, grads: Readonly<Record<string, Tensor>>, state: RunState, learningRate: number): void {
+  for (const { name, variable } of weights) {
+    const gradient = grads[variable.name];
     if (gradient === undefined) continue;
-    const updates = state.updates.get(weight.name) ?? 0;
-    // A copy: the cpu engine hands out its own memory, which other tensors may share.
-    const values = (await (weight.variable as Tensor).data<'float32'>()).slice();
-    optimizer.update(values, await gradient.data<'float32'>(), state.slots.get(weight.name) ?? [], { learningRate, updates });
-    assignWeight(weight, values);
-    state.updates.set(weight.name, updates + 1);
+    const before = state.slots.get(name) ?? [];
+    const updates = state.updates.get(name) ?? 0;
+    const after = tidy(() => {
+      const { weight, slots } = optimizer.update(variable, gradient, before, { learningRate, updates });
+      variable.assign(weight);
+      return [...slots];
+    });
+    dispose([...before]);
+    state.slots.set(name, after);
+    state.updates.set(name, updates + 1);
   }
 }
 
@@ -113,7 +116,7 @@ export async function trainStep(parts: StepParts, batch: Batch, context: Objecti
         `train: loss must be finite, got ${facts.loss} (${terms.join(', ')}) at epoch ${state.epoch}, step ${state.step}. Lower the learning rate, or check inputs and weights for NaN.`,
       );
     }
-    await updateWeights(parts, grads, state, learningRate);
+    updateWeights(parts, grads, state, learningRate);
     return facts;
   } finally {
     dispose(owned);

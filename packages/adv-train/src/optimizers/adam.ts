@@ -1,3 +1,4 @@
+import { add, div, mul, sqrt, square, sub, zerosLike } from '@tensorflow/tfjs-core';
 import { expectArgument, expectKnownKeys, expectNumber } from '@moe/core';
 import type { Optimizer } from './optimizer.js';
 
@@ -36,16 +37,14 @@ export function adam(options: AdamOptions = {}): Optimizer<Required<AdamOptions>
     name: 'adam',
     options: { beta1, beta2, tiny, weightDecay },
     slots: ['m', 'v'],
-    update(weight, gradient, [m, v], { learningRate, updates }) {
-      if (m === undefined || v === undefined) return;
+    update(weight, gradient, [m = zerosLike(weight), v = zerosLike(weight)], { learningRate, updates }) {
+      const d = weightDecay > 0 ? add(gradient, mul(weight, weightDecay)) : gradient;
+      const mean = add(mul(m, beta1), mul(d, 1 - beta1));
+      const variance = add(mul(v, beta2), mul(square(d), 1 - beta2));
       const stepSize = learningRate / (1 - beta1 ** (updates + 1));
       const scale = 1 / Math.sqrt(1 - beta2 ** (updates + 1));
-      for (let i = 0; i < weight.length; i++) {
-        const d = gradient[i]! + weightDecay * weight[i]!;
-        m[i] = beta1 * m[i]! + (1 - beta1) * d;
-        v[i] = beta2 * v[i]! + (1 - beta2) * d * d;
-        weight[i]! -= (stepSize * m[i]!) / (Math.sqrt(v[i]!) * scale + tiny);
-      }
+      const step = div(mul(mean, stepSize), add(mul(sqrt(variance), scale), tiny));
+      return { weight: sub(weight, step), slots: [mean, variance] };
     },
   };
 }

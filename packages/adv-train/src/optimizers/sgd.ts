@@ -1,3 +1,4 @@
+import { add, mul, sub } from '@tensorflow/tfjs-core';
 import { expectArgument, expectKnownKeys, expectNumber } from '@moe/core';
 import type { Optimizer } from './optimizer.js';
 
@@ -35,15 +36,10 @@ export function sgd(options: SgdOptions = {}): Optimizer<Required<SgdOptions>> {
     options: { momentum, nesterov, weightDecay },
     slots: momentum > 0 ? ['momentum'] : [],
     update(weight, gradient, [buffer], { learningRate }) {
-      for (let i = 0; i < weight.length; i++) {
-        let direction = gradient[i]! + weightDecay * weight[i]!;
-        if (buffer !== undefined) {
-          const moved = momentum * buffer[i]! + direction;
-          buffer[i] = moved;
-          direction = nesterov ? direction + momentum * moved : moved;
-        }
-        weight[i]! -= learningRate * direction;
-      }
+      const direction = weightDecay > 0 ? add(gradient, mul(weight, weightDecay)) : gradient;
+      const moved = buffer === undefined ? direction : add(mul(buffer, momentum), direction);
+      const way = nesterov ? add(direction, mul(moved, momentum)) : moved;
+      return { weight: sub(weight, mul(way, learningRate)), slots: buffer === undefined ? [] : [moved] };
     },
   };
 }

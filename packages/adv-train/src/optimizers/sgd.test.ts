@@ -1,12 +1,15 @@
+import { type Tensor, tensor1d } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
+import type { Optimizer } from './optimizer.js';
 import { sgd } from './sgd.js';
 
-function trace(optimizer: ReturnType<typeof sgd>, gradients: readonly number[], learningRate = 0.1): number[] {
-  const weight = Float32Array.of(1);
-  const slots = optimizer.slots.map(() => new Float32Array(1));
+/** Values of a weight that starts at 1, after each gradient. */
+function trace(optimizer: Optimizer, gradients: readonly number[], learningRate = 0.1): number[] {
+  let weight: Tensor = tensor1d([1]);
+  let slots: readonly Tensor[] = optimizer.slots.map(() => tensor1d([0]));
   return gradients.map((gradient, updates) => {
-    optimizer.update(weight, Float32Array.of(gradient), slots, { learningRate, updates });
-    return weight[0]!;
+    ({ weight, slots } = optimizer.update(weight, tensor1d([gradient]), slots, { learningRate, updates }));
+    return weight.dataSync()[0]!;
   });
 }
 
@@ -29,12 +32,6 @@ describe('sgd', () => {
   it('keeps nothing without momentum', () => {
     expect(sgd().slots).toEqual([]);
     expect(trace(sgd({ weightDecay: 0.1 }), [0.5])[0]).toBeCloseTo(1 - 0.1 * 0.6, 6);
-  });
-
-  it('does not change the gradient', () => {
-    const gradient = Float32Array.of(0.5);
-    sgd({ momentum: 0.9, weightDecay: 1 }).update(Float32Array.of(1), gradient, [Float32Array.of(0)], { learningRate: 1, updates: 0 });
-    expect(gradient[0]).toBe(0.5);
   });
 
   it('refuses what makes no sense', () => {

@@ -1,0 +1,64 @@
+import { AbortedError, type Batch, createRng, expectArgument } from '@moe/core';
+import { type RunIdentity, encodeRun } from '../checkpoint/run-checkpoint.js';
+import type { RunState } from '../checkpoint/run-state.js';
+import type { TrainOptions } from '../train-options.js';
+import { estimateLeft } from './clock.js';
+import { trainStep } from './step.js';
+import { addStep, closeEpoch, emptyTally } from './tally.js';
+import { yieldToHost } from './yield.js';
+
+/** Runs what is left of a run, moving weights and `state` in place. */
+export async function runEpochs(options: TrainOptions, identity: RunIdentity, state: RunState): Promise<void> {
+  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, seed, checkpoint, checkpointEvery, onEvent, signal } = options;
+  const parts = { model, weights: weights.filter((weight) => weight.trainable), objective, optimizer };
+  const rng = createRng(seed).stream('train');
+  const etaMs = estimateLeft(() => (epochs - state.epoch) * batchesPerEpoch - state.step);
+  let unsavedSteps = 0;
+
+  const save = async (): Promise<void> => {
+    unsavedSteps = 0;
+    if (checkpoint === undefined) return;
+    const bytes = await encodeRun(identity, state);
+    await checkpoint.write(bytes);
+    await onEvent?.({ type: 'checkpoint', epoch: state.epoch, step: state.step, bytes: bytes.length });
+  };
+
+  const runStep = async (batch: Batch): Promise<void> => {
+    const { epoch, step } = state;
+    const learningRate = schedule.rate(epoch + step / batchesPerEpoch, epochs);
+    const context = { exampleRng: rng.stream('example').at(epoch), batchRng: rng.stream('batch').at(epoch, step) };
+    const facts = await trainStep(parts, batch, context, state, learningRate);
+    addStep(state.tally, facts);
+    state.step++;
+    unsavedSteps++;
+    const { loss, terms, correct, examples } = facts;
+    await onEvent?.({ type: 'step', epoch, step, steps: batchesPerEpoch, learningRate, loss, terms, accuracy: correct / examples, etaMs: etaMs() });
+  };
+
+  const runSteps = async (): Promise<void> => {
+    let seen = 0;
+    for await (const batch of data(state.epoch)) {
+      if (seen++ < state.step) continue;
+      if (signal?.aborted) {
+        if (unsavedSteps > 0) await save();
+        throw new AbortedError(`train: aborted by the caller before epoch ${state.epoch}, step ${state.step}.`, { cause: signal.reason });
+      }
+      await runStep(batch);
+      if (state.step === batchesPerEpoch) return;
+      if (checkpointEvery !== undefined && state.step % checkpointEvery === 0) await save();
+      await yieldToHost();
+    }
+    expectArgument('train', `data(${state.epoch})`, false, `give batchesPerEpoch = ${batchesPerEpoch} batches`, seen);
+  };
+
+  while (state.epoch < epochs) {
+    await runSteps();
+    const record = closeEpoch(state.epoch, state.tally);
+    state.history.push(record);
+    state.epoch++;
+    state.step = 0;
+    state.tally = emptyTally();
+    await onEvent?.({ type: 'epoch', record, epochs, etaMs: etaMs() });
+    await save();
+  }
+}

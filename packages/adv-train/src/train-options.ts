@@ -1,0 +1,70 @@
+import { type Batch, type MoeModel, type Weight, expectArgument, expectInteger, expectKnownKeys } from '@moe/core';
+import type { Json } from './checkpoint/fingerprint.js';
+import type { CheckpointStore } from './checkpoint/store.js';
+import { expectWeights } from './checkpoint/weights.js';
+import type { TrainEvent } from './events.js';
+import type { Objective } from './objectives/objective.js';
+import type { Optimizer } from './optimizers/optimizer.js';
+import type { Schedule } from './schedules/schedule.js';
+
+/** Options of `train`. */
+export interface TrainOptions {
+  /** Model to train: `moeModel(…)` of `@moe/layers`, or {@link plainModel} of any function. */
+  readonly model: MoeModel;
+  /** All its weights; those with `trainable: false` are saved but not moved. */
+  readonly weights: readonly Weight[];
+  /** Batches of one epoch, numbered from 0; a pure function, so that a resumed run sees the same data. */
+  readonly data: (epoch: number) => AsyncIterable<Batch>;
+  /** Steps of an epoch; what `data` gives beyond is not read. */
+  readonly batchesPerEpoch: number;
+  readonly epochs: number;
+  readonly objective: Objective;
+  readonly optimizer: Optimizer;
+  readonly schedule: Schedule;
+  /** Decides every draw of the attack and of router noise; integer in `[0, 2^53)`. */
+  readonly seed: number;
+  /** What else decides the run, e.g. data set, batch size, architecture; a checkpoint with another value is refused. @defaultValue {} */
+  readonly identity?: { readonly [key: string]: Json };
+  /** Where to save, and to continue from if something is there. @defaultValue nothing is saved */
+  readonly checkpoint?: CheckpointStore;
+  /** Steps between checkpoints within an epoch; one is written at the end of each epoch in any case. @defaultValue `batchesPerEpoch` */
+  readonly checkpointEvery?: number;
+  /** Told what happens, and waited for. After a resume, events after the last checkpoint come again. */
+  readonly onEvent?: (event: TrainEvent) => void | Promise<void>;
+  /** Stops between two steps, after writing a checkpoint. */
+  readonly signal?: AbortSignal;
+}
+
+const KEYS = [
+  ...['model', 'weights', 'data', 'batchesPerEpoch', 'epochs', 'objective', 'optimizer', 'schedule', 'seed'],
+  ...['identity', 'checkpoint', 'checkpointEvery', 'onEvent', 'signal'],
+];
+
+/** Checks every option; see `train` for what is thrown. */
+export function checkOptions(options: TrainOptions): void {
+  expectKnownKeys('train', options, KEYS);
+  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, seed, checkpointEvery } = options;
+  expectArgument('train', 'model', typeof model?.forward === 'function', 'be a MoeModel', model, 'Lift a function with plainModel(fn).');
+  expectWeights('train', weights);
+  const trainable = weights.filter((weight) => weight.trainable);
+  expectArgument('train', 'weights', trainable.length > 0, 'have a trainable one', weights.length);
+  for (const { name, variable } of trainable) {
+    expectArgument('train', `weights['${name}'].variable`, variable.trainable, 'be trainable in tfjs', false, 'Make it with trainable = true, or mark the weight as frozen.');
+  }
+  expectArgument('train', 'data', typeof data === 'function', 'be a function of the epoch', data);
+  expectInteger('train', 'batchesPerEpoch', batchesPerEpoch, 1);
+  expectInteger('train', 'epochs', epochs, 1);
+  expectArgument('train', 'objective', typeof objective?.loss === 'function', 'be an Objective', objective, 'Make one with standard() or pgdAdversarial({ … }).');
+  expectArgument('train', 'optimizer', typeof optimizer?.update === 'function', 'be an Optimizer', optimizer, 'Make one with sgd({ … }) or adam({ … }).');
+  expectArgument('train', 'schedule', typeof schedule?.rate === 'function', 'be a Schedule', schedule, 'Make one with constant({ base }).');
+  expectInteger('train', 'seed', seed, 0);
+  if (checkpointEvery !== undefined) expectInteger('train', 'checkpointEvery', checkpointEvery, 1);
+}
+
+/** Everything about a run that decides its course, as plain JSON. */
+export function fingerprint({ objective, optimizer, schedule, epochs, batchesPerEpoch, seed, identity = {} }: TrainOptions): Json {
+  const named = ({ name, options }: { readonly name: string; readonly options: object }): object => ({ name, ...options });
+  const value = { seed, epochs, batchesPerEpoch, objective: named(objective), optimizer: named(optimizer), schedule: named(schedule), identity };
+  return JSON.parse(JSON.stringify(value)) as Json;
+}
+
