@@ -17,5 +17,5 @@ export { type GaussianBlobs, type GaussianBlobsOptions, gaussianBlobs } from './
 export { type TwoMoonsOptions, twoMoons } from './synthetic/two-moons.js';
 export { toTensors } from './to-tensors.js';
 export { type BatchesOptions, batches } from './views/batches.js';
-export { type SplitOptions, split } from './views/split.js';
+export { type Parts, type SplitOptions, split } from './views/split.js';
 export { subset, take } from './views/subset.js';

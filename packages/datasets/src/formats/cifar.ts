@@ -1,4 +1,5 @@
 import { expectKnownKeys } from '@moe/core';
+import { expectBytes } from '../internal/expect-bytes.js';
 import { DOWNLOAD_AGAIN, type ReadOptions, type Source, expectFormat } from '../internal/expect-format.js';
 
 const SIDE = 32;
@@ -21,6 +22,7 @@ export const CIFAR_SHAPE = [SIDE, SIDE, CHANNELS] as const;
  * const { images, labels } = parseCifar10(new Uint8Array(await readFile('test_batch.bin')));
  */
 export function parseCifar10(bytes: Uint8Array, options: ReadOptions = {}): { images: Uint8Array; labels: Uint8Array } {
+  expectBytes('parseCifar10', bytes);
   expectKnownKeys('parseCifar10', options, ['file']);
   const { images, columns } = parseRecords({ caller: 'parseCifar10', file: options.file ?? 'bytes' }, bytes, [10]);
   return { images, labels: columns[0]! };
@@ -38,6 +40,7 @@ export function parseCifar10(bytes: Uint8Array, options: ReadOptions = {}): { im
  * const { images, fine } = parseCifar100(new Uint8Array(await readFile('test.bin')));
  */
 export function parseCifar100(bytes: Uint8Array, options: ReadOptions = {}): { images: Uint8Array; fine: Uint8Array; coarse: Uint8Array } {
+  expectBytes('parseCifar100', bytes);
   expectKnownKeys('parseCifar100', options, ['file']);
   const { images, columns } = parseRecords({ caller: 'parseCifar100', file: options.file ?? 'bytes' }, bytes, [20, 100]);
   return { images, coarse: columns[0]!, fine: columns[1]! };

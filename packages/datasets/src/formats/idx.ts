@@ -1,4 +1,5 @@
 import { expectKnownKeys } from '@moe/core';
+import { expectBytes } from '../internal/expect-bytes.js';
 import { DOWNLOAD_AGAIN, expectFormat } from '../internal/expect-format.js';
 import { DEFAULT_MAX_BYTES, type InflateOptions, gunzip, isGzip } from './gzip.js';
 
@@ -40,6 +41,7 @@ const TYPES: Readonly<Record<number, IdxType>> = {
  * const { shape, data } = parseIdx(new Uint8Array(await readFile('t10k-images-idx3-ubyte.gz'))); // [10000, 28, 28]
  */
 export function parseIdx(bytes: Uint8Array, options: InflateOptions = {}): IdxArray {
+  expectBytes('parseIdx', bytes);
   expectKnownKeys('parseIdx', options, ['file', 'maxBytes']);
   const { file = 'bytes', maxBytes = DEFAULT_MAX_BYTES } = options;
   const source = { caller: 'parseIdx', file };

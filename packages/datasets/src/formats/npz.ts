@@ -1,4 +1,5 @@
 import { expectInteger, expectKnownKeys } from '@moe/core';
+import { expectBytes } from '../internal/expect-bytes.js';
 import { unzip } from '../internal/unzip.js';
 import { DEFAULT_MAX_BYTES, type InflateOptions } from './gzip.js';
 import { type NpyArray, parseNpy } from './npy.js';
@@ -20,6 +21,7 @@ import { type NpyArray, parseNpy } from './npy.js';
  * const images = arrays.get('x_train')?.data;
  */
 export function parseNpz(bytes: Uint8Array, options: InflateOptions = {}): ReadonlyMap<string, NpyArray> {
+  expectBytes('parseNpz', bytes);
   expectKnownKeys('parseNpz', options, ['file', 'maxBytes']);
   const { file = 'bytes', maxBytes = DEFAULT_MAX_BYTES } = options;
   expectInteger('parseNpz', 'maxBytes', maxBytes, 0);

@@ -1,6 +1,7 @@
 import { expectKnownKeys, expectOneOf } from '@moe/core';
 import { type LabelledDataset, arrayDataset } from '../array-dataset.js';
 import { parseNpz } from '../formats/npz.js';
+import { expectBytes } from '../internal/expect-bytes.js';
 import { expectFormat } from '../internal/expect-format.js';
 import { sha256 } from '../internal/sha256.js';
 
@@ -37,6 +38,7 @@ export async function parseFashionMnist(bytes: Uint8Array, options: { readonly s
   const caller = 'parseFashionMnist';
   expectKnownKeys(caller, options, ['split', 'file']);
   const { split, file = `${split}.npz` } = options;
+  expectBytes(caller, bytes);
   expectOneOf(caller, 'split', split, ['train', 'test']);
   const published = SUBSET[split];
   const actual = await sha256(bytes);

@@ -16,11 +16,12 @@ const MIDDLE = 2;
 const BACKGROUND = 0.2;
 
 /**
- * Small RGB images that a tiny network learns in seconds: a red or blue, square or cross, at a random place on dark noise.
+ * Small RGB images that a tiny network learns at once: a red or blue, square or cross, at a random place on dark noise.
  *
  * @remarks
  * A square fills 5 x 5 pixels, a cross the middle row and column of them. The colour's channel has one value per image, uniform on `[0.7, 1)`, in the shape; everything else is
  * noise, uniform on `[0, 0.2)`. So in L∞ the classes stay apart for ε < 0.25: the brightest pixel still tells the colour, and the corners of the shape still tell its form. Labels go round.
+ * One convolution of eight filters, global average and a dense layer reach an accuracy of 1 in five epochs of 512 images (Adam, 0.02).
  *
  * @returns Images `[size,size,3]` in `[0, 1]`, four classes.
  * @throws ArgumentError if an option breaks its rule.

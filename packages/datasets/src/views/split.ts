@@ -1,4 +1,5 @@
 import { type Dataset, type Rng, expectArgument, expectKnownKeys, expectNumber } from '@moe/core';
+import type { LabelledDataset } from '../array-dataset.js';
 import { labelsOf } from '../internal/labels.js';
 import { subset } from './subset.js';
 
@@ -7,6 +8,9 @@ export interface SplitOptions {
   /** Whether each part has the class shares of the whole. @defaultValue true */
   readonly stratified?: boolean;
 }
+
+/** One data set per fraction. */
+export type Parts<D extends Dataset, F extends readonly number[]> = { -readonly [I in keyof F]: D extends LabelledDataset ? LabelledDataset : Dataset };
 
 const ROUNDING = 1e-9;
 
@@ -25,7 +29,7 @@ const ROUNDING = 1e-9;
  * @example
  * const [train, validation] = await split(dataset, [0.8, 0.2], createRng(1));
  */
-export async function split(dataset: Dataset, fractions: readonly number[], rng: Rng, options: SplitOptions = {}): Promise<Dataset[]> {
+export async function split<D extends Dataset, const F extends readonly number[]>(dataset: D, fractions: F, rng: Rng, options: SplitOptions = {}): Promise<Parts<D, F>> {
   expectKnownKeys('split', options, ['stratified']);
   const { stratified = true } = options;
   fractions.forEach((fraction, i) => expectNumber('split', `fractions[${i}]`, fraction, Number.MIN_VALUE, 1));
@@ -34,7 +38,8 @@ export async function split(dataset: Dataset, fractions: readonly number[], rng:
   const shuffled = rng.stream('split').permutation(dataset.length);
   const order = stratified ? mixClasses(shuffled, await labelsOf(dataset)) : shuffled;
   const cut = (end: number): number => Math.round(end * dataset.length);
-  return ends.map((end, i) => ({ ...subset(dataset, order.subarray(cut(ends[i - 1] ?? 0), cut(end))), split: `${dataset.split}[${i}]` }));
+  const parts = ends.map((end, i) => ({ ...subset(dataset, order.subarray(cut(ends[i - 1] ?? 0), cut(end))), split: `${dataset.split}[${i}]` }));
+  return parts as Dataset[] as Parts<D, F>;
 }
 
 function mixClasses(shuffled: Int32Array, labels: Int32Array): Int32Array {

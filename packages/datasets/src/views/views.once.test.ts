@@ -20,7 +20,7 @@ const { labels: _labels, ...unlabelled } = thirty;
 
 describeDataset('subset', () => subset(thirty, [3, 3, 29, 0]));
 describeDataset('take', () => take(thirty, 7));
-describeDataset('part of split', async () => (await split(thirty, [0.5, 0.5], createRng(1)))[1]!);
+describeDataset('part of split', async () => (await split(thirty, [0.5, 0.5], createRng(1)))[1]);
 
 describe('subset', () => {
   it('numbers its examples anew, and knows their labels where the parent does', async () => {
@@ -56,11 +56,11 @@ describe('split', () => {
     await fc.assert(
       fc.asyncProperty(labels, fc.double({ min: 0.05, max: 0.95, noNaN: true }), fc.nat(), async (values, fraction, seed) => {
         const parts = await split(numbered(values), [fraction, 1 - fraction], createRng(seed));
-        expect(parts[0]!.length + parts[1]!.length).toBe(values.length);
+        expect(parts[0].length + parts[1].length).toBe(values.length);
         const count = (list: Iterable<number>, label: number): number => Array.from(list).filter((value) => value === label).length;
-        const first = parts[0]!.length === 0 ? [] : (await parts[0]!.read(Array.from({ length: parts[0]!.length }, (_, i) => i))).labels;
+        const first = parts[0].length === 0 ? [] : (await parts[0].read(Array.from({ length: parts[0].length }, (_, i) => i))).labels;
         for (const label of [0, 1, 2]) {
-          const share = (count(values, label) * parts[0]!.length) / values.length;
+          const share = (count(values, label) * parts[0].length) / values.length;
           // A cut at t takes t·n ± ½ of a class of n; all classes together make t·N ± 3/2, so t itself is m/N within 3/(2N).
           expect(Math.abs(count(first, label) - share)).toBeLessThanOrEqual(0.5 + (1.5 * count(values, label)) / values.length + 1e-9);
         }
@@ -72,12 +72,12 @@ describe('split', () => {
   it('reads the labels of a data set that does not tell them', async () => {
     const [told] = await split(thirty, [0.4], createRng(3));
     const [found] = await split(unlabelled, [0.4], createRng(3));
-    expect(await all(found!)).toEqual(await all(told!));
+    expect(await all(found)).toEqual(await all(told));
   });
 
   it('shuffles plainly on request', async () => {
     const [part] = await split(thirty, [1], createRng(1), { stratified: false });
-    expect(await all(part!)).toEqual(Array.from(createRng(1).stream('split').permutation(30)));
+    expect(await all(part)).toEqual(Array.from(createRng(1).stream('split').permutation(30)));
   });
 
   it('names its parts', async () => {
