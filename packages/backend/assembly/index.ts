@@ -1,5 +1,8 @@
 // AssemblyScript: compiled by `pnpm assembly` into src/wasm/binary.ts. Works on the memory of tfjs' wasm engine and owns none itself.
 export { conv2dFilterGradient, depthwiseGradients } from './convolution';
+export { copyStrided, gatherBlocks } from './copy';
+export { binary, compare, select, sign } from './elementwise';
 export { conv2d } from './forward';
 export { spread, transposeMatrix } from './layout';
+export { sum } from './reduce';
 export { addToSegments, transposedProduct } from './rows';

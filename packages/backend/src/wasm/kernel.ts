@@ -1,4 +1,4 @@
-import type { KernelConfig, NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
+import { type KernelConfig, type KernelFunc, type NamedTensorInfoMap, type TensorInfo, getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 
 /** What a wasm kernel is called with. */
@@ -8,15 +8,38 @@ export interface KernelCall<Inputs, Attrs> {
   readonly backend: BackendWasm;
 }
 
-/** Declares a kernel of the wasm engine with the types of its inputs and attributes. */
+/** A kernel for the wasm engine. */
+export interface WasmKernel {
+  readonly kernelName: string;
+  /** One new tensor, or `undefined` where the kernel that tfjs has is to do the work. */
+  readonly run: (call: Parameters<KernelFunc>[0]) => TensorInfo | undefined;
+}
+
+/** Declares a kernel with the types of its inputs and attributes. */
 export function wasmKernel<Inputs extends NamedTensorInfoMap, Attrs>(
   kernelName: string,
-  kernelFunc: (call: KernelCall<Inputs, Attrs>) => TensorInfo,
-): KernelConfig {
+  run: (call: KernelCall<Inputs, Attrs>) => TensorInfo | undefined,
+): WasmKernel {
   return {
     kernelName,
-    backendName: 'wasm',
-    kernelFunc: ({ inputs, attrs, backend }) =>
-      kernelFunc({ inputs: inputs as KernelCall<Inputs, Attrs>['inputs'], attrs: (attrs ?? {}) as Attrs, backend: backend as BackendWasm }),
+    run: ({ inputs, attrs, backend }) => run({ inputs: inputs as KernelCall<Inputs, Attrs>['inputs'], attrs: (attrs ?? {}) as Attrs, backend: backend as BackendWasm }),
   };
+}
+
+const OURS = Symbol.for('moe.backend.kernel');
+
+/** Tells whether a registered kernel is one of this package. */
+export const isOurs = (kernel: KernelConfig): boolean => OURS in kernel;
+
+/** Registers a kernel with tfjs' wasm engine, in front of the one that is there. Doing it twice is the same as once. */
+export function installKernel({ kernelName, run }: WasmKernel): void {
+  const present = getKernel(kernelName, 'wasm') as KernelConfig | undefined;
+  if (present !== undefined && isOurs(present)) return;
+  if (present !== undefined) unregisterKernel(kernelName, 'wasm');
+  const kernelFunc: KernelFunc = (call) => {
+    const result = run(call) ?? present?.kernelFunc(call);
+    if (result === undefined) throw new Error(`${kernelName}: the wasm engine does not support these arguments.`);
+    return result;
+  };
+  registerKernel({ ...present, kernelName, backendName: 'wasm', kernelFunc, [OURS]: true } as KernelConfig);
 }

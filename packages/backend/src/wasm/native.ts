@@ -6,6 +6,10 @@ import { BINARY } from './binary.js';
 /** Functions of the compiled kernels (`packages/backend/assembly`). Every pointer is an offset into the memory of tfjs' wasm engine. */
 export interface NativeKernels {
   addToSegments(x: number, segments: number, out: number, n: number, width: number, numSegments: number): void;
+  /** `operation` by its place in `kernels/binary.ts`; four sizes, strides of a, strides of b. */
+  binary(operation: number, a: number, b: number, out: number, ...loops: readonly number[]): void;
+  /** `operation` by its place in `kernels/compare.ts`. */
+  compare(operation: number, a: number, b: number, out: number, count: number, aStep: number, bStep: number): void;
   conv2d(
     x: number, filter: number, out: number, packed: number, padded: number, group: number,
     batch: number, h: number, w: number, ci: number, oh: number, ow: number, co: number, kh: number, kw: number,
@@ -16,15 +20,21 @@ export interface NativeKernels {
     batch: number, h: number, w: number, ci: number, oh: number, ow: number, co: number, kh: number, kw: number,
     strideH: number, strideW: number, dilationH: number, dilationW: number, padTop: number, padLeft: number,
   ): void;
+  /** Four sizes, strides of the source, strides of the target. */
+  copyStrided(from: number, to: number, ...loops: readonly number[]): void;
   depthwiseGradients(
     x: number, dy: number, filter: number, dx: number, dw: number,
     batch: number, h: number, w: number, c: number, m: number, oh: number, ow: number, kh: number, kw: number,
     strideH: number, strideW: number, dilationH: number, dilationW: number, padTop: number, padLeft: number,
   ): void;
+  gatherBlocks(x: number, indices: number, out: number, outer: number, size: number, count: number, width: number): void;
+  select(condition: number, a: number, b: number, out: number, count: number): void;
+  sign(x: number, out: number, count: number): void;
   spread(
     x: number, out: number, batch: number, rows: number, columns: number, channels: number,
     h: number, w: number, top: number, left: number, strideH: number, strideW: number,
   ): void;
+  sum(x: number, out: number, outer: number, reduced: number, inner: number, scale: number): void;
   transposeMatrix(x: number, out: number, rows: number, columns: number): void;
   transposedProduct(a: number, b: number, out: number, n: number, rows: number, columns: number): void;
 }

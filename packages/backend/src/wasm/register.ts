@@ -1,29 +1,52 @@
-import { type KernelConfig, getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { type WasmKernel, installKernel } from './kernel.js';
+import { batchMatMul, fusedMatMul } from './kernels/mat-mul.js';
+import { BINARY_KERNELS } from './kernels/binary.js';
+import { COMPARISON_KERNELS } from './kernels/compare.js';
+import { concat } from './kernels/concat.js';
 import { conv2d } from './kernels/conv2d.js';
 import { conv2dBackpropFilter } from './kernels/conv2d-backprop-filter.js';
 import { conv2dBackpropInput } from './kernels/conv2d-backprop-input.js';
 import { depthwiseBackpropFilter, depthwiseBackpropInput } from './kernels/depthwise-backprop.js';
+import { einsum } from './kernels/einsum.js';
+import { gather } from './kernels/gather.js';
+import { reverse, slice, stridedSlice, tile } from './kernels/rearrange.js';
+import { mean, sum } from './kernels/reduce.js';
+import { select } from './kernels/select.js';
+import { cast, identity } from './kernels/share.js';
+import { sign } from './kernels/sign.js';
 import { unsortedSegmentSum } from './kernels/unsorted-segment-sum.js';
 import { linkNative } from './native.js';
 
 /** Kernels that this package adds to tfjs' wasm engine, or puts in the place of slow ones. */
-export const WASM_KERNELS: readonly KernelConfig[] = [
+const WASM_KERNELS: readonly WasmKernel[] = [
+  ...BINARY_KERNELS,
+  ...COMPARISON_KERNELS,
+  batchMatMul,
+  cast,
+  concat,
   conv2d,
   conv2dBackpropFilter,
   conv2dBackpropInput,
   depthwiseBackpropFilter,
   depthwiseBackpropInput,
+  einsum,
+  fusedMatMul,
+  gather,
+  identity,
+  mean,
+  reverse,
+  select,
+  sign,
+  slice,
+  stridedSlice,
+  sum,
+  tile,
   unsortedSegmentSum,
 ];
 
 /** Adds our kernels to a started wasm engine. Doing it twice is the same as once. */
 export async function registerWasmKernels(backend: BackendWasm): Promise<void> {
   await linkNative(backend);
-  for (const kernel of WASM_KERNELS) {
-    const present = getKernel(kernel.kernelName, kernel.backendName);
-    if (present === kernel) continue;
-    if (present !== undefined) unregisterKernel(kernel.kernelName, kernel.backendName);
-    registerKernel(kernel);
-  }
+  WASM_KERNELS.forEach(installKernel);
 }
