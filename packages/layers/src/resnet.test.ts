@@ -1,7 +1,7 @@
 import { createRng } from '@moe/core';
 import { convGap, gapFc, topKRouter } from '@moe/router';
 import { expectTensorsKept } from '@moe/testing';
-import { type Tensor, div, io, losses, memory, oneHot, sub, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, add, batchNorm, conv2d, div, io, losses, matMul, maxPool, mean, memory, oneHot, relu, sub, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { loadLayersModel } from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { moeModel } from './model/moe-model.js';
@@ -33,12 +33,39 @@ describe('resnet', () => {
     expect(shapeOf({ inputShape: [224, 224, 3], stem: 'imagenet' }, 'layer4.0.relu2')).toEqual([7, 7, 16]);
   });
 
-  it('runs with the ImageNet stem as described', () => {
-    const model = resnet({ ...TINY, stem: 'imagenet', inputShape: [33, 34, 3] });
-    const x = images(2, [33, 34, 3]);
-    expect(model.outputShape).toEqual([null, 3]);
-    expect(predict(model, x).every(Number.isFinite)).toBe(true);
-    model.dispose();
+  it.each([
+    ['cifar' as const, [9, 10, 3]],
+    ['imagenet' as const, [33, 34, 3]],
+  ])('with the %s stem computes what torchvision writes down, for even and odd sizes', (stem, inputShape) => {
+    const network = resnet({ ...TINY, depth: 18, stem, inputShape });
+    const x = images(2, inputShape) as Tensor4D;
+    tidy(() => void moeModel(network).forward(x, { training: true })); // Moves the running statistics off their start.
+    tidy(() => {
+      const weights = new Map(modelWeights(network).map(({ name, variable }) => [name, variable]));
+      const get = (name: string): Tensor => weights.get(name)!;
+      const conv = (input: Tensor, name: string, stride: number): Tensor => {
+        const kernel = get(`${name}/kernel`) as Tensor4D;
+        return conv2d(input as Tensor4D, kernel, stride, (kernel.shape[0] - 1) / 2, 'NHWC', 1, 'floor');
+      };
+      const norm = (input: Tensor, name: string): Tensor => {
+        const [mean, variance, beta, gamma] = ['movingMean', 'movingVariance', 'beta', 'gamma'].map((part) => get(`${name}/${part}`) as Tensor1D);
+        return batchNorm(input, mean!, variance!, beta, gamma, 1e-5);
+      };
+      let h = relu(norm(conv(x, 'conv1', stem === 'cifar' ? 1 : 2), 'bn1'));
+      if (stem === 'imagenet') h = maxPool(h as Tensor4D, 3, 2, 1, 'floor');
+      for (const stage of [1, 2, 3, 4]) {
+        for (const i of [0, 1]) {
+          const path = `layer${stage}.${i}`;
+          const stride = stage > 1 && i === 0 ? 2 : 1;
+          const branch = norm(conv(relu(norm(conv(h, `${path}.conv1`, stride), `${path}.bn1`)), `${path}.conv2`, 1), `${path}.bn2`);
+          const skip = stride === 2 ? norm(conv(h, `${path}.downsample.0`, 2), `${path}.downsample.1`) : h;
+          h = relu(add(branch, skip));
+        }
+      }
+      const logits = add(matMul(mean(h, [1, 2]) as Tensor2D, get('fc/kernel') as Tensor2D), get('fc/bias'));
+      expect(predict(network, x)).toBeAllClose(logits, { rtol: 1e-4, atol: 1e-5 });
+    });
+    network.dispose();
     x.dispose();
   });
 

@@ -124,6 +124,14 @@ describe('moeModel of a BlockMoe network', () => {
     tidy(() => void expect(() => model.forward(tensor2d([[1]]))).toThrow('forward: inputs must have shape [B,6,6,2], got [1,1].'));
   });
 
+  it('with a relaxed gate has the same logits and another input gradient', () => {
+    const direction = tensor(createRng(6).normal(24), [8, 3]);
+    const gradient = (options: ForwardOptions): number[] => tidy(() => Array.from(grad((v: Tensor) => sum(mul(model.forward(v, options).logits, direction)))(x).dataSync()));
+    expect(logitsOf(model, x, { gate: { temperature: 2 } })).toBeAllClose(logitsOf(model, x), { rtol: 1e-4, atol: 1e-5 });
+    expect(gradient({ gate: { temperature: 2 } })).not.toBeAllClose(gradient({}), { rtol: 1e-2, atol: 1e-3 });
+    direction.dispose();
+  });
+
   it('gives logitsFn one tensor per call, equal to forward in evaluation mode', () => {
     const fn = logitsFn(model, { experts: { 'layer4.0': 1 } });
     const logits = expectTensorsKept(1, () => fn(x));
