@@ -9,15 +9,17 @@ import { fashionMnist } from './fashion-mnist.js';
 
 const hasOriginal = existsSync(DEBIAN_FOLDER);
 
-describeDataset('fashionMnist test', () => fashionMnist({ split: 'test' }));
-describeDataset('take of fashionMnist train', async () => take(await fashionMnist({ split: 'train' }), 300));
+const loaded = { train: fashionMnist({ split: 'train' }), test: fashionMnist({ split: 'test' }) };
+
+describeDataset('fashionMnist test', () => loaded.test);
+describeDataset('take of fashionMnist train', async () => take(await loaded.train, 300));
 
 describe('fashionMnist', () => {
   it.each([
     ['train', 12_000],
     ['test', 2_000],
   ] as const)('holds %s images, balanced in every block of ten', async (split, length) => {
-    const { labels, length: actual } = await fashionMnist({ split });
+    const { labels, length: actual } = await loaded[split];
     expect(actual).toBe(length);
     for (let start = 0; start < length; start += 10) expect(new Set(labels.subarray(start, start + 10)).size).toBe(10);
   });
