@@ -28,7 +28,7 @@ async function draw(spec: TopLevelSpec, label: string): Promise<string> {
   const view = new View(parse(compile(spec).spec), { renderer: 'none' });
   try {
     const svg = await view.toSVG();
-    return svg.replace('<svg ', `<svg role="img" aria-label="${escapeHtml(label)}" `);
+    return svg.replace(/\p{Cs}/gu, '').replace('<svg ', () => `<svg role="img" aria-label="${escapeHtml(label)}" `); // Vega may cut a long label within a surrogate pair
   } finally {
     view.finalize();
   }

@@ -52,6 +52,14 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
   }, 60_000);
 });
 
+it('stays well-formed where a long label is cut within a surrogate pair', async () => {
+  for (const filler of ['', 'x']) {
+    const row = filler + '𐀀'.repeat(60);
+    const [label] = (await texts(heatMap({ title: 'Cut', rows: [row], columns: ['x'], values: [[1]] }))).filter((text) => text.includes('𐀀'));
+    expect(label).toMatch(/^x?𐀀+…$/u);
+  }
+});
+
 describe('tradeOffScatter', () => {
   it('labels every point, inside and without overlap, even where points coincide', async () => {
     const points = Array.from({ length: 12 }, (_, index) => ({ label: `expert ${index}`, clean: 0.7 + 0.001 * (index % 3), robust: 0.4, group: 'moe', shape: 'expert' }));

@@ -33,6 +33,10 @@ dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(30rem, 1
 dl div { display: flex; gap: .75rem; min-width: 0; }
 dt { flex: 0 0 9rem; color: var(--muted); }
 dd { flex: 1 1 auto; margin: 0; min-width: 0; }
+@media screen and (max-width: 45rem) {
+  figure { overflow-x: auto; }
+  figure svg { max-width: none; }
+}
 @media print {
   body { max-width: none; padding: 0; font-size: 11pt; }
   nav { display: none; }
