@@ -35,9 +35,21 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
-const KEYS = [
-  ...['model', 'weights', 'data', 'batchesPerEpoch', 'epochs', 'objective', 'optimizer', 'schedule', 'seed'],
-  ...['identity', 'checkpoint', 'checkpointEvery', 'onEvent', 'signal'],
+const KEYS: readonly (keyof TrainOptions)[] = [
+  'model',
+  'weights',
+  'data',
+  'batchesPerEpoch',
+  'epochs',
+  'objective',
+  'optimizer',
+  'schedule',
+  'seed',
+  'identity',
+  'checkpoint',
+  'checkpointEvery',
+  'onEvent',
+  'signal',
 ];
 
 /** Checks every option; see `train` for what is thrown. */
