@@ -36,6 +36,9 @@ export const files = {
 /** The file whose presence says that a job is finished. */
 const outputOf = (folder: string, job: Job): string => (job.kind === 'train' ? files.training(folder, job.model) : files.evaluation(folder, job.model, job.path));
 
+/** The file from which an interrupted job continues. */
+export const stateOf = (folder: string, job: Job): string => (job.kind === 'train' ? files.checkpoint(folder, job.model) : files.state(folder, job.model, job.path));
+
 export const isFinished = (folder: string, job: Job): boolean => existsSync(outputOf(folder, job));
 
 /** All jobs, the longest chains first. */

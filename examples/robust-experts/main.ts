@@ -9,11 +9,11 @@ import { HELP, UsageError, parseCommand } from './options.js';
 import { Progress, formatSeconds } from './progress.js';
 import { reportHtml, resultTable } from './report.js';
 import type { PathRecord, Results, TrainingRecord } from './results.js';
-import { defaultFolder, openRunFolder, provenance, readJson, writeJson } from './run-folder.js';
+import { type Provenance, defaultFolder, openRunFolder, readJson, writeJson } from './run-folder.js';
 import { JobError, runJobs } from './scheduler.js';
 
 /** Puts the records of all finished jobs together. */
-async function collect(preset: string, config: Config, folder: string): Promise<Results> {
+async function collect(preset: string, config: Config, folder: string, started: Provenance): Promise<Results> {
   const data = await attackedData(config);
   const training = await Promise.all(config.models.map((model) => readJson<TrainingRecord>(files.training(folder, model))));
   const paths = await Promise.all(config.models.flatMap((model) => pathsOf(config, model).map((path) => readJson<PathRecord>(files.evaluation(folder, model, path)))));
@@ -21,7 +21,7 @@ async function collect(preset: string, config: Config, folder: string): Promise<
     preset,
     config,
     data: { name: data.name, classNames: data.classNames, inputShape: data.inputShape },
-    provenance: { ...provenance(), engine: paths[0]!.engine },
+    provenance: { ...started, engine: paths[0]!.engine },
     training: training.map((record) => record!),
     paths: paths.map((record) => record!),
     findings: [],
@@ -54,7 +54,7 @@ async function main(): Promise<number> {
   });
 
   progress.log(`Robust experts, preset ${preset}: ${config.models.join(', ')}. Everything goes to ${folder}.`);
-  await openRunFolder(folder, preset, config);
+  const origin = await openRunFolder(folder, preset, config);
   let finished: boolean;
   try {
     finished = await runJobs(config, folder, progress, interrupt.signal);
@@ -63,7 +63,7 @@ async function main(): Promise<number> {
   }
   if (!finished) return 130;
 
-  const results = await collect(preset, config, folder);
+  const results = await collect(preset, config, folder, origin);
   await writeOutputs(results, folder);
   console.log(`\n${resultTable(results).toText()}\n`);
   for (const sentence of results.findings) console.log(`• ${sentence}`);

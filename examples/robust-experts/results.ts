@@ -1,6 +1,7 @@
 import type { TrainHistory } from '@moe/adv-train';
 import type { Config, ModelName } from './config.js';
 import type { RoutePath } from './jobs.js';
+import type { Provenance } from './run-folder.js';
 
 /** What training a model left behind, in `models/MODEL/training.json`. */
 export interface TrainingRecord {
@@ -52,7 +53,7 @@ export interface Results {
   readonly preset: string;
   readonly config: Config;
   readonly data: { readonly name: string; readonly classNames: readonly string[]; readonly inputShape: readonly number[] };
-  readonly provenance: { readonly moe: string; readonly tfjs: string; readonly node: string; readonly commit: string | null; readonly engine: string };
+  readonly provenance: Provenance & { readonly engine: string };
   readonly training: readonly TrainingRecord[];
   readonly paths: readonly PathRecord[];
   readonly findings: readonly string[];

@@ -17,7 +17,14 @@ const decisive = (config: Config): string => JSON.stringify({ ...config, workers
 export const defaultFolder = (preset: string, config: Config): string => join('runs', `${preset}-${createHash('sha256').update(decisive(config)).digest('hex').slice(0, 8)}`);
 
 /** Versions and commit under which a run started. */
-export function provenance(): { moe: string; tfjs: string; node: string; commit: string | null } {
+export interface Provenance {
+  readonly moe: string;
+  readonly tfjs: string;
+  readonly node: string;
+  readonly commit: string | null;
+}
+
+function provenance(): Provenance {
   const manifest = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as { version: string };
   let commit: string | null = null;
   try {
@@ -39,14 +46,19 @@ export const writeJson = (path: string, value: unknown): Promise<void> => writeF
 /**
  * Makes the folder of a run, or finds that it holds the same run.
  *
+ * @returns What the run started with.
  * @throws {@link UsageError} if it holds a run of another configuration.
  */
-export async function openRunFolder(folder: string, preset: string, config: Config): Promise<void> {
-  const earlier = await readJson<{ config: Config }>(files.config(folder));
+export async function openRunFolder(folder: string, preset: string, config: Config): Promise<Provenance> {
+  const earlier = await readJson<{ config: Config; provenance: Provenance }>(files.config(folder));
   if (earlier === undefined) {
-    await writeJson(files.config(folder), { preset, config, ...provenance(), started: new Date().toISOString() });
-  } else if (decisive(earlier.config) !== decisive(config)) {
+    const started = provenance();
+    await writeJson(files.config(folder), { preset, config, provenance: started, started: new Date().toISOString() });
+    return started;
+  }
+  if (decisive(earlier.config) !== decisive(config)) {
     const differing = (Object.keys(config) as (keyof Config)[]).filter((key) => key !== 'workers' && JSON.stringify(earlier.config[key]) !== JSON.stringify(config[key]));
     throw new UsageError(`--out: ${folder} holds a run with other settings of ${differing.join(', ')}. Choose another folder or remove this one.`);
   }
+  return earlier.provenance;
 }

@@ -2,6 +2,7 @@
 import { isMoeError } from '@moe/core';
 import { type Engine, startEngine } from './engine.js';
 import { evaluatePath } from './evaluate-path.js';
+import { stateOf } from './jobs.js';
 import type { Notice, Order } from './messages.js';
 import { trainModel } from './train-model.js';
 
@@ -28,6 +29,7 @@ async function run({ job, config, folder }: Order & { type: 'run' }): Promise<No
     return { type: 'done' };
   } catch (error) {
     if (isMoeError(error, 'ABORTED')) return { type: 'aborted' };
+    if (isMoeError(error, 'CHECKPOINT')) return { type: 'failed', message: `${error.message} Saved state: ${stateOf(folder, job)}; remove it to start this part again.`, expected: true };
     const expected = isMoeError(error) || (error as NodeJS.ErrnoException).code !== undefined;
     return { type: 'failed', message: expected ? (error as Error).message : String((error as Error).stack ?? error), expected };
   }
