@@ -47,7 +47,10 @@ export function randomStartLinf(centre: Float32Array, ball: Ball, kind: StartKin
 
 /** `point + stepSize · sign(gradient)`, into `out`. */
 export function ascendLinf(point: Float32Array, gradient: Float32Array, stepSize: number, out: Float32Array): void {
-  for (let i = 0; i < point.length; i++) out[i] = point[i]! + stepSize * Math.sign(gradient[i]!);
+  for (let i = 0; i < point.length; i++) {
+    const slope = gradient[i]!;
+    out[i] = point[i]! + (slope > 0 ? stepSize : slope < 0 ? -stepSize : 0);
+  }
 }
 
 /** Largest absolute difference of two examples. */

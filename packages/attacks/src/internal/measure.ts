@@ -62,12 +62,14 @@ export function measure(problem: Problem, rowLoss: RowLoss, points: Float32Array
     return direction;
   };
 
-  const gradient = tidy(() => {
+  let gradient: Float32Array | undefined;
+  // Nothing is returned through tidy: tfjs would search a typed array for tensors, entry by entry.
+  tidy(() => {
     const inputs = tensor(upload, [rows.length, ...shape]);
     if (!withGradient) {
       const { values, classes } = readLogits(caller, model, inputs);
       judge(values, classes);
-      return undefined;
+      return;
     }
     const total = (x: Tensor) => {
       const { output, values, classes } = readLogits(caller, model, x);
@@ -75,17 +77,18 @@ export function measure(problem: Problem, rowLoss: RowLoss, points: Float32Array
       // Only the direction is used, so no row's gradient is scaled by 1 − p_y, which underflows for confident models.
       return customGrad(() => ({ value: scalar(0), gradFunc: () => tensor2d(direction, [rows.length, classes]) }))(output);
     };
-    const { value, grad } = releaseTapeOnThrow(() => valueAndGrad(total)(inputs));
-    value.dispose();
-    return grad.dataSync() as Float32Array;
+    const { grad } = releaseTapeOnThrow(() => valueAndGrad(total)(inputs));
+    gradient = grad.dataSync() as Float32Array;
   });
   if (gradient !== undefined) expectFinite(caller, gradient, rows, size);
   return { logits, loss, wrong, gradient };
 }
 
 function expectFinite(caller: string, gradient: Float32Array, rows: readonly number[], size: number): void {
-  const bad = gradient.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
+  let probe = 0; // NaN as soon as one entry is not finite; much faster than a search
+  for (let i = 0; i < gradient.length; i++) probe += gradient[i]! * 0;
+  if (probe !== 0) {
+    const bad = gradient.findIndex((value) => !Number.isFinite(value));
     throw new NumericsError(`${caller}: input gradient must be finite, got ${gradient[bad]} for row ${rows[Math.floor(bad / size)]!}. Check the model for 0/0, sqrt or log at 0.`);
   }
 }
