@@ -1,0 +1,1 @@
+export { type RouterTraits, describeRouter } from './describe-router.js';
