@@ -26,7 +26,7 @@ export interface Placement {
   readonly far: boolean;
 }
 
-export const LABEL_HEIGHT = 16;
+const LABEL_HEIGHT = 16;
 const POINT_RADIUS = 7;
 const DISTANCES = [11, 26, 44, 64] as const;
 const DIRECTIONS = 16;

@@ -3,7 +3,7 @@ const FONT = 'system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial,
 
 export const INK = '#1f2933';
 export const MUTED = '#52606d';
-export const GRID = '#e4e7eb';
+const GRID = '#e4e7eb';
 
 /** Colours that colour-blind readers can tell apart, on white. */
 export const OKABE_ITO = {

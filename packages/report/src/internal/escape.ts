@@ -5,7 +5,7 @@ const UNPRINTABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
 /** Replaces what no terminal, HTML or SVG file may contain by U+FFFD. */
-export const cleanText = (text: string): string => text.replace(/\r\n?/g, '\n').replace(UNPRINTABLE, '\ufffd');
+const cleanText = (text: string): string => text.replace(/\r\n?/g, '\n').replace(UNPRINTABLE, '\ufffd');
 
 /** Cleaned text on one line, for cells, titles and labels. */
 export const oneLine = (text: string): string => cleanText(text).replace(/\s+/g, ' ').trim();
