@@ -1,11 +1,11 @@
-import { type Tensor, type Tensor1D } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { NumericsError, ShapeError, expectArgument } from '@moe/core';
 
 /** Numbers of a kernel: a tfjs tensor, or its shape and row-major values (which may be float64). */
 export type KernelInput = Tensor | { readonly shape: readonly number[]; readonly values: ArrayLike<number> };
 
 /** One number a channel: a tfjs vector or an array. */
-export type VectorInput = Tensor1D | ArrayLike<number>;
+export type VectorInput = Tensor | ArrayLike<number>;
 
 /** Values of a kernel, copied, so that later training does not change a description. */
 export interface Kernel {

@@ -22,7 +22,7 @@ function gramNorm(operator: ConvOperator, iterations: number): number {
   for (;;) {
     const top = bounds.reduce((best, bound, i) => (bound > bounds[best]! ? i : best), 0);
     const state = states.get(top) ?? startGram(symbol.at(symbol.frequencies[top]!));
-    if (state.slacks.length === iterations) return bounds[top]! + symbol.error;
+    if (state.slacks.length === iterations) return roundUp(bounds[top]! + symbol.error, 1);
     const next = stepGram(state);
     states.set(top, next);
     bounds[top] = gramBound(next);

@@ -1,4 +1,4 @@
-import { type Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { expectArgument } from '@moe/core';
 import { sequence } from '../network/composite-nodes.js';
@@ -66,11 +66,11 @@ export const STOCK_ADAPTERS: Readonly<Record<string, LayerAdapter>> = {
   BatchNormalization: (layer, use) => {
     expectLastAxis(layer, use);
     const { gamma, moving_variance: variance } = use.weights;
-    return batchNorm({ name: layer.name, variance: variance!.dataSync(), epsilon: use.config['epsilon'] as number, ...(gamma && { gamma: gamma.dataSync() }) });
+    return batchNorm({ name: layer.name, variance: variance!, epsilon: use.config['epsilon'] as number, ...(gamma && { gamma }) });
   },
   LayerNormalization: (layer, use) => {
     expectLastAxis(layer, use);
-    return layerNorm({ name: layer.name, gamma: use.weights['gamma']?.dataSync() ?? [1], epsilon: use.config['epsilon'] as number });
+    return layerNorm({ name: layer.name, gamma: use.weights['gamma'] ?? [1], epsilon: use.config['epsilon'] as number });
   },
   Activation: (layer, { config }) => activationNode(layer, config['activation'], layer.name),
   ReLU: ({ name }) => relu({ name }),

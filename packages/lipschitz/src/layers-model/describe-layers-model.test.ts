@@ -56,7 +56,7 @@ describe('describeLayersModel', () => {
     const weights = (kind: string): Tensor[] => built.weights.filter(({ originalName }) => originalName.endsWith(`/${kind}`)).map((w) => w.read());
     const [kernels, gammas, variances] = [weights('kernel'), weights('gamma'), weights('moving_variance')];
     const linear = (k: number, inputSize: number, strides: number): ReturnType<typeof sequence> =>
-      sequence([conv2d({ kernel: kernels[k]!, inputSize, strides, padding: 'same' }), batchNorm({ gamma: gammas[k]!.dataSync(), variance: variances[k]!.dataSync(), epsilon: 1e-3 })]);
+      sequence([conv2d({ kernel: kernels[k]!, inputSize, strides, padding: 'same' }), batchNorm({ gamma: gammas[k]!, variance: variances[k]!, epsilon: 1e-3 })]);
     // tfjs lists layers by depth: in the second block the projection may come before or after the second convolution.
     const projection = kernels.findIndex(({ shape }) => shape.length === 4 && shape[0] === 1);
     const last = [3, 4, 5].filter((k) => k !== projection);

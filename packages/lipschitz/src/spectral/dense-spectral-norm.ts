@@ -37,7 +37,7 @@ function rotate(rows: Float64Array[], p: number, q: number): boolean {
  *
  * @remarks
  * Rotates pairs of rows of the smaller side until all are orthogonal within 1e-14; the longest row is then σ. The value is rounded outward by what is left
- * of the inner products and by the rounding of the rotations: at most 3e-11 of σ for 256 rows. Cost grows with the cube of the smaller side.
+ * of the inner products and by the rounding of the rotations: 5e-11 of σ for 256×256. Cost grows with the cube of the smaller side.
  *
  * @param kernel - weights `[in, out]`, the smaller side at most 256.
  * @throws {@link ArgumentError} if both sides are larger; use {@link denseBound} there.
@@ -63,7 +63,7 @@ export function denseSpectralNorm(kernel: KernelInput): Bound<'exact'> {
   }
   if (!orthogonal) throw new NumericsError(`denseSpectralNorm: rotations must converge within ${SWEEPS} sweeps, got none. Use denseBound.`);
   const longest = Math.max(...rows.map((row) => frobeniusNorm(row)));
-  // Gershgorin on the normalised Gram matrix, whose inner products carry their own rounding; then 8 roundings a rotation.
-  const slack = count * (ORTHOGONAL + (length + 8) * UNIT) + 8 * sweeps * count * UNIT;
+  // Gershgorin on the normalised Gram matrix, whose inner products carry their own rounding; then 8 roundings a rotation, in the Frobenius norm, which is at most √count · σ.
+  const slack = count * (ORTHOGONAL + (length + 8) * UNIT) + 8 * sweeps * count * Math.sqrt(count) * UNIT;
   return globalBound(scale * longest * (1 + slack), 'exact', 'L2', 'jacobi');
 }
