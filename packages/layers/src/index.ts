@@ -1,5 +1,5 @@
 export { type CountMacsOptions, countMacs, countParameters } from './counting/count.js';
-export type { CallArguments, MoeCall } from './layers/call-arguments.js';
+export type { MoeCall } from './layers/call-arguments.js';
 export { registerMoeLayers } from './layers/register.js';
 export { type LogitsFnOptions, logitsFn } from './model/logits-fn.js';
 export { modelWeights } from './model/model-weights.js';

@@ -161,6 +161,7 @@ describe('resnet', () => {
     [{ moe: { at: 'layer4.0.conv1', kind: 'block', router } }, "resnet: moe.at must be a place in the network, got 'layer4.0.conv1'."],
     [{ moe: { at: [], kind: 'block', router } }, 'resnet: moe.at must name at least one place'],
     [{ moe: { at: 'layer4', kind: 'block', router: 4 } }, 'resnet: moe.router must be a Router or a function that returns one, got 4.'],
+    [{ moe: { at: 'layer4', kind: 'block', router, downsample: false } }, "resnet: moe.downsample must be left out with kind 'block', got false."],
     [{ widht: 3 }, "resnet: unknown option 'widht'."],
   ])('refuses %j', (options: object, message) => {
     expectTensorsKept(0, () => expect(() => resnet({ ...TINY, ...options } as ResnetOptions)).toThrow(message));

@@ -1,7 +1,7 @@
 import { type ForwardOptions, type MoeModel, createRng } from '@moe/core';
 import { type Router, gapFc, topKRouter } from '@moe/router';
 import { expectTensorsKept } from '@moe/testing';
-import { type Scalar, type Tensor, type Tensor4D, type Variable, add, clone, dispose, grad, memory, mul, split, square, sum, tensor, tensor1d, tensor2d, tidy, variableGrads } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, type Tensor4D, type Variable, add, cast, clone, dispose, grad, memory, mul, profile, split, square, sum, tensor, tensor1d, tensor2d, tidy, variableGrads } from '@tensorflow/tfjs-core';
 import { type LayersModel, type SymbolicTensor, input, layers, model as asModel } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resnet } from '../resnet.js';
@@ -122,6 +122,7 @@ describe('moeModel of a BlockMoe network', () => {
 
   it('refuses inputs of another shape', () => {
     tidy(() => void expect(() => model.forward(tensor2d([[1]]))).toThrow('forward: inputs must have shape [B,6,6,2], got [1,1].'));
+    tidy(() => void expect(() => model.forward(cast(x, 'int32'))).toThrow("forward: inputs must have dtype 'float32', got 'int32'. Scale pixels to [0, 1]."));
   });
 
   it('with a relaxed gate has the same logits and another input gradient', () => {
@@ -309,6 +310,20 @@ describe('gradients', () => {
     target.dispose();
   });
 
+  it.each([
+    ['running', {}],
+    ['batch', { training: true, updateStatistics: false }],
+  ])('to the input alone compute no filter gradient, with %s statistics', async (_, options: ForwardOptions) => {
+    const network = build();
+    const model = moeModel(network);
+    const x = images(2);
+    const { kernelNames } = await profile(() => tidy(() => grad((v: Tensor) => sum(model.forward(v, options).logits))(x)));
+    expect(kernelNames).toContain('Conv2DBackpropInput');
+    expect(kernelNames).not.toContain('Conv2DBackpropFilter');
+    network.dispose();
+    x.dispose();
+  });
+
   it('to the input agree with central differences while every row keeps its expert', () => {
     const network = build();
     const model = moeModel(network);
@@ -368,11 +383,13 @@ describe('moeModel of several and of nested models', () => {
     x.dispose();
   });
 
-  it('refuses weights that share a name', () => {
-    const [a, b] = [resnet(TINY), resnet({ ...TINY, depth: 18 })];
+  it('refuses weights and MoE layers that share a name', () => {
+    const moe = { at: 'layer4.0', kind: 'block' as const, router: topKRouter({ numExperts: 2, gate: gapFc() }) };
+    const [a, b] = [resnet({ ...TINY, moe }), resnet({ ...TINY, moe, depth: 18 })];
     const image = input({ shape: [6, 6, 2] });
     const both = asModel({ inputs: image, outputs: layers.add().apply([a.apply(image) as SymbolicTensor, b.apply(image) as SymbolicTensor]) as SymbolicTensor });
     expect(() => modelWeights(both)).toThrow("modelWeights: names must be unique, got 'conv1/kernel'. Give the layers different names.");
+    expect(() => moeModel(both)).toThrow("moeModel: MoE layers must have unique names, got 'layer4.0'.");
     both.dispose();
   });
 });

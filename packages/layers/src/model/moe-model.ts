@@ -58,7 +58,7 @@ const infoOf = (layer: layers.Layer): readonly MoeLayerInfo[] => ('moeInfo' in l
  *
  * @param model - one input `[B,…]`, one output `[B,M]` (logits); built by {@link resnet} or by the caller, with or without MoE layers.
  * @returns A view whose `forward` gives tensors that the caller disposes.
- * @throws {@link ArgumentError} if the model has several inputs or outputs. `forward` throws {@link ArgumentError} or {@link ShapeError} on bad
+ * @throws {@link ArgumentError} if the model has several inputs or outputs, or two MoE layers of one name. `forward` throws {@link ArgumentError} or {@link ShapeError} on bad
  * options or inputs, before any tensor work.
  *
  * @example
@@ -68,11 +68,14 @@ const infoOf = (layer: layers.Layer): readonly MoeLayerInfo[] => ('moeInfo' in l
 export function moeModel(model: LayersModel): MoeModel {
   expectArgument('moeModel', 'model', model.inputs.length === 1 && model.outputs.length === 1, 'have one input and one output', `${model.inputs.length} and ${model.outputs.length}`);
   const moeLayers = leafLayers(model).flatMap(infoOf);
+  const twice = moeLayers.map(({ name }) => name).find((name, i, names) => names.indexOf(name) !== i);
+  expectArgument('moeModel', 'MoE layers', twice === undefined, 'have unique names', twice, 'Give the layers of nested models different names.');
   const rowShape = model.inputs[0]!.shape.slice(1).map((size) => size ?? '*');
 
   const forward = (inputs: Tensor, options: ForwardOptions = {}): ForwardResult => {
     expectOptions(options, moeLayers);
     expectShape('forward', { inputs }, ['B', ...rowShape]);
+    expectArgument('forward', 'inputs', inputs.dtype === 'float32', "have dtype 'float32'", inputs.dtype, 'Scale pixels to [0, 1].');
     const { training = false, rng } = options;
     const passRng = training ? rng?.at(rng.nextSeed()) : rng;
     const collected: Routing[] = [];

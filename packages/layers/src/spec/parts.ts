@@ -55,7 +55,7 @@ export interface ResnetSpec {
 }
 
 /** The skip of a block is a 1x1 convolution where its shape changes, else the identity. */
-export const hasDownsample = ({ inChannels, filters, stride }: BlockSpec): boolean => stride !== 1 || inChannels !== filters;
+const hasDownsample = ({ inChannels, filters, stride }: BlockSpec): boolean => stride !== 1 || inChannels !== filters;
 
 /** The convolutions of a block by their names in it. */
 export function blockConvs(block: BlockSpec): { readonly conv1: ConvSpec; readonly conv2: ConvSpec; readonly downsample?: ConvSpec } {

@@ -62,6 +62,7 @@ function expectOptions(caller: string, { depth, width = 64, stem, classes, input
   if (moe !== undefined) {
     expectKnownKeys(caller, moe, ['at', 'kind', 'router', 'downsample']);
     expectOneOf(caller, 'moe.kind', moe.kind, ['block', 'conv']);
+    expectArgument(caller, 'moe.downsample', moe.downsample === undefined || moe.kind === 'conv', "be left out with kind 'block'", moe.downsample, 'A block always holds its own skip.');
     expectArgument(caller, 'moe.router', typeof moe.router === 'function' || typeof moe.router?.route === 'function', 'be a Router or a function that returns one', moe.router);
   }
 }
