@@ -26,9 +26,10 @@ figure svg { display: block; max-width: 100%; height: auto; }
 .grid th { padding-right: 1rem; font-weight: 600; vertical-align: middle; white-space: nowrap; }
 .grid thead th { border-bottom: 0; text-align: center; vertical-align: bottom; }
 .grid tbody tr { border-bottom: 0; }
-.grid td { padding: .3rem; text-align: center; }
+.grid td { padding: .3rem; text-align: center; white-space: normal; }
 .grid img { display: block; margin: 0 auto; border: 1px solid var(--line); image-rendering: pixelated; }
 .grid span { display: block; margin-top: .2rem; color: var(--muted); font-size: .85rem; line-height: 1.25; }
+.grid td span { max-width: 7.5rem; margin-inline: auto; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); gap: .35rem 2rem; margin: 0; }
 dl div { display: flex; gap: .75rem; min-width: 0; }
 dt { flex: 0 0 9rem; color: var(--muted); }

@@ -39,6 +39,11 @@ describe('table', () => {
     );
   });
 
+  it('wraps a caption to the width of the table', () => {
+    const one = table({ columns: [{ key: 'x', header: 'Accuracy' }], rows: [{ x: 1 }], caption: 'On 200 images with intervals' });
+    expect(one.toText()).toBe(['On 200', 'images', 'with', 'intervals', 'Accuracy', '────────', '       1'].join('\n'));
+  });
+
   it('keeps within a width, cutting the widest columns first', () => {
     const lines = results.toText({ width: 40 }).split('\n');
     expect(lines[2]).toHaveLength(40);
@@ -83,7 +88,7 @@ describe('table', () => {
         const shown = textOf(elements(root, 'td')[0]!);
         expect(textOf(elements(root, 'th')[0]!)).toBe(shown);
         expect(shown).toBe(printable(label));
-        expect(one.toText().split('\n')).toHaveLength(4);
+        expect(table({ columns: [{ key: 'label', header: label }], rows: [{ label }] }).toText().split('\n')).toHaveLength(3);
         // oxlint-disable-next-line no-control-regex
         expect(one.toText()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
         expect(one.toMarkdown().split('\n')).toHaveLength(5);

@@ -24,13 +24,25 @@ export function tableText({ caption, headers, aligns, cells, highlighted, starts
     texts.map((text, column) => pad(truncate(text, widths[column]!), widths[column]!, aligns[column]!)).join(' '.repeat(GAP)).trimEnd();
   const rule = paint(2, widths.map((cellsWide) => '─'.repeat(cellsWide)).join('─'.repeat(GAP)));
   const body = cells.flatMap((row, index) => [...(startsGroup[index] ? [rule] : []), highlighted[index] ? paint(1, line(row)) : line(row)]);
-  return [...(caption === undefined ? [] : [caption]), paint(1, line(headers)), rule, ...body].join('\n');
+  const tableWidth = widths.reduce((sum, cellsWide) => sum + cellsWide, GAP * (widths.length - 1));
+  return [...(caption === undefined ? [] : wrap(caption, tableWidth)), paint(1, line(headers)), rule, ...body].join('\n');
 }
 
 function pad(text: string, width: number, align: 'left' | 'right' | 'center'): string {
   const free = width - displayWidth(text);
   const before = align === 'left' ? 0 : align === 'right' ? free : Math.floor(free / 2);
   return ' '.repeat(before) + text + ' '.repeat(free - before);
+}
+
+/* Lines of whole words; a word longer than a line gets one to itself. */
+function wrap(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && displayWidth(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 /* Takes one cell at a time from the widest column. */
