@@ -4,8 +4,8 @@ import { type Tensor, type Tensor2D, customGrad, scalar, tensor, tensor2d, tidy,
 import { NumericsError, expectArgument, expectShape } from '@moe/core';
 import type { LogitsFn } from '@moe/core';
 import { type RowLoss, argMaxExcept } from '../losses/row-loss.js';
+import { differentiate } from './differentiate.js';
 import type { Problem } from './problem.js';
-import { releaseTapeOnThrow } from './release-tape.js';
 
 /** What one forward pass, and where asked one backward pass, said about each of its rows. */
 export interface Measurement {
@@ -77,7 +77,7 @@ export function measure(problem: Problem, rowLoss: RowLoss, points: Float32Array
       // Only the direction is used, so no row's gradient is scaled by 1 − p_y, which underflows for confident models.
       return customGrad(() => ({ value: scalar(0), gradFunc: () => tensor2d(direction, [rows.length, classes]) }))(output);
     };
-    const { grad } = releaseTapeOnThrow(() => valueAndGrad(total)(inputs));
+    const { grad } = differentiate(caller, () => valueAndGrad(total)(inputs));
     gradient = grad.dataSync() as Float32Array;
   });
   if (gradient !== undefined) expectFinite(caller, gradient, rows, size);

@@ -25,7 +25,7 @@ describe('fileState', () => {
     await writeFile(path, '');
     await truncate(path, 2 ** 28 + 1);
     await expect(fileState(path).read()).rejects.toThrow(/must have at most 268435456 bytes/);
-    await expect(fileState(folder).read()).rejects.toMatchObject({ code: 'DATA_FORMAT' });
+    await expect(fileState(folder).read()).rejects.toMatchObject({ code: 'CHECKPOINT', message: expect.stringMatching(/must be a regular file. Remove it/) });
   });
 
   it('passes on that the file cannot be written, and keeps the old content', async () => {

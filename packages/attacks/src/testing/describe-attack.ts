@@ -1,5 +1,5 @@
 // Shapes: B batch, D numbers of one example, M classes.
-import { type Tensor, type Tensor2D, add, dispose, mul, slice, tensor1d, tensor2d, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor2D, add, cast, dispose, greater, mul, ones, slice, sqrt, sum, tensor1d, tensor2d, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { type Attack, type AttackContext, type LogitsFn, type Perturbation, createRng } from '@moe/core';
 import { expectTensorsKept } from '@moe/testing';
 import fc from 'fast-check';
@@ -203,6 +203,9 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
       ['too few ids', { context: { exampleIds: [1] } }, 'ARGUMENT', /exampleIds must have 2 entries/],
       ['negative ids', { context: { exampleIds: [1, -1] } }, 'ARGUMENT', /exampleIds\[1\] must be an integer ≥ 0/],
       ['NaN logits', { model: (x: Tensor) => mul(net(x), Number.NaN) as Tensor2D }, 'NUMERICS', /logits must be finite, got NaN for row 0/],
+      ['NaN gradients', { model: (x: Tensor) => add(net(x), sum(sqrt(mul(x, 0)))) as Tensor2D }, 'NUMERICS', /input gradient must be finite, got NaN for row 0/],
+      ['a model without gradient', { model: (x: Tensor) => cast(greater(net(x), 0), 'float32') as Tensor2D }, 'BACKEND', /model must be differentiable.*Greater/],
+      ['a model that ignores its input', { labels: [0, 0], model: (x: Tensor) => ones([x.shape[0]!, 3]) as Tensor2D }, 'BACKEND', /model must be differentiable/],
       ['logits of one class', { model: (x: Tensor) => slice(net(x), [0, 0], [x.shape[0]!, 1]) }, 'ARGUMENT', /at least 2 classes/],
       ['logits that are no matrix', { model: (x: Tensor) => x as Tensor2D }, 'SHAPE', /logits must have shape \[B,M\]/],
     ] as [string, Parameters<typeof attempt>[0], string, RegExp][])('refuses %s', (_, change, code, message) => {
