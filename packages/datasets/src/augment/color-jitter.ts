@@ -14,6 +14,8 @@ export interface ColorJitterOptions {
   readonly hue?: number;
 }
 
+const around1 = (strength: number): { low: number; high: number } => ({ low: Math.max(0, 1 - strength), high: 1 + strength });
+
 /**
  * Changes brightness, contrast, saturation and hue of each image at random, in random order.
  *
@@ -32,9 +34,9 @@ export function colorJitter(options: ColorJitterOptions): Augment {
   for (const [name, value] of Object.entries({ brightness, contrast, saturation })) expectNumber('colorJitter', name, value, 0);
   expectNumber('colorJitter', 'hue', hue, 0, 0.5);
   const steps = [
-    { adjust: adjustBrightness, low: Math.max(0, 1 - brightness), high: 1 + brightness },
-    { adjust: adjustContrast, low: Math.max(0, 1 - contrast), high: 1 + contrast },
-    { adjust: adjustSaturation, low: Math.max(0, 1 - saturation), high: 1 + saturation },
+    { adjust: adjustBrightness, ...around1(brightness) },
+    { adjust: adjustContrast, ...around1(contrast) },
+    { adjust: adjustSaturation, ...around1(saturation) },
     { adjust: adjustHue, low: -hue, high: hue },
   ];
   return (batch, rngOf) => {

@@ -35,7 +35,7 @@ describe('parseIdx', () => {
     expect(formatError(read, Uint8Array.of(...bytes, 0))).toBe(
       'parseIdx: my.file must have 18 bytes, as its sizes [2,3] say, got 19. The file is damaged or not what its name says; download it again.',
     );
-    expect(() => parseIdx(bytes.buffer as never)).toThrow('parseIdx: bytes must be a Uint8Array, got 'ArrayBuffer'. Wrap it: new Uint8Array(buffer).');
+    expect(() => parseIdx(bytes.buffer as never)).toThrow("parseIdx: bytes must be a Uint8Array, got 'ArrayBuffer'. Wrap it: new Uint8Array(buffer).");
     expect(() => parseIdx(bytes, { maxByte: 3 } as never)).toThrow("Did you mean 'maxBytes'?");
   });
 
