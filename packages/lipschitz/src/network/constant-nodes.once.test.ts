@@ -47,6 +47,17 @@ describe('activation', () => {
     expect(value / steepest).toBeLessThan(1.005);
   });
 
+  it('rounds the two slopes without a short decimal up, never down', () => {
+    let steepest = 0;
+    // d/dx x σ(x) = σ + x σ (1 − σ), near its largest value.
+    for (let x = 2.39; x < 2.41; x += 1e-6) steepest = Math.max(steepest, sigmoid(x) * (1 + x * (1 - sigmoid(x))));
+    expect(activation('swish').bounds.L2).toMatchObject({ status: 'upper' });
+    for (const excess of [ACTIVATION_SLOPES.swish - steepest, ACTIVATION_SLOPES.selu - 1.0507009873554805 * 1.6732632423543772]) {
+      expect(excess).toBeGreaterThan(0);
+      expect(excess).toBeLessThan(1e-9);
+    }
+  });
+
   it('refuses one that is not in the table', () => {
     expect(() => activation('gelu' as 'relu')).toThrow("kind must be one of 'linear'");
   });

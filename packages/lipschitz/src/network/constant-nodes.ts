@@ -29,7 +29,7 @@ export const ACTIVATION_SLOPES = {
   tanh: 1,
   softplus: 1,
   softsign: 1,
-  swish: 1.0998393195, // at x = 2.3993572805
+  swish: 1.0998393202, // 1.09983932013 at x = 2.39935728
 } as const;
 
 /** An elementwise activation of {@link ACTIVATION_SLOPES}, by its tfjs name. */
