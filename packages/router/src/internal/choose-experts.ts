@@ -20,7 +20,8 @@ const MAX_ROUNDS = 25;
  * equal (std 0) are not divided, where it divides by zero; and each row draws from its own stream, so its noise does not depend on the batch.
  */
 export function chooseExperts(gates: ArrayLike<number>, numExperts: number, { topK, allowed, noise, capacityFactor }: ChooseOptions): Int32Array {
-  const scores = Float64Array.from(gates, (gate, i) => (allowed?.[i % numExperts] === false ? -Infinity : gate));
+  const scores = new Float64Array(gates);
+  if (allowed !== undefined) for (let i = 0; i < scores.length; i++) if (!allowed[i % numExperts]) scores[i] = -Infinity;
   if (noise !== undefined) addNoise(scores, numExperts, noise);
   const numTokens = scores.length / numExperts;
   const open = allowed === undefined ? numExperts : allowed.filter(Boolean).length;
