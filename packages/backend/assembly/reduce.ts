@@ -1,43 +1,42 @@
-/** Rows that are added up in single precision before the sum is passed on, so that rounding errors do not grow with the number of rows. */
+/** Values that are added up in single precision before their sum goes on in double precision. */
 const RUN = 128;
 
-/** Adds `scale * sum over the rows of x[rows, width]` to `out[width]`. */
-function addRows(x: usize, out: usize, rows: i32, width: i32, scale: f32): void {
+/** Adds the sums over the rows of `x[rows, width]`, `rows <= RUN`, to `totals[width]` in double precision. */
+function addRun(x: usize, totals: usize, rows: i32, width: i32): void {
   const step = <usize>width << 2;
-  const scales = f32x4.splat(scale);
-  for (let first = 0; first < rows; first += RUN) {
-    const count = min(RUN, rows - first);
-    const from = x + <usize>first * step;
-    let j = 0;
-    for (; j + 8 <= width; j += 8) {
-      let at = from + (<usize>j << 2);
-      let s0 = f32x4.splat(0);
-      let s1 = f32x4.splat(0);
-      for (let i = 0; i < count; i++) {
-        s0 = f32x4.add(s0, v128.load(at));
-        s1 = f32x4.add(s1, v128.load(at, 16));
-        at += step;
-      }
-      const to = out + (<usize>j << 2);
-      v128.store(to, f32x4.add(v128.load(to), f32x4.mul(s0, scales)));
-      v128.store(to, f32x4.add(v128.load(to, 16), f32x4.mul(s1, scales)), 16);
+  let j = 0;
+  for (; j + 8 <= width; j += 8) {
+    let at = x + (<usize>j << 2);
+    let s0 = f32x4.splat(0);
+    let s1 = f32x4.splat(0);
+    for (let i = 0; i < rows; i++) {
+      s0 = f32x4.add(s0, v128.load(at));
+      s1 = f32x4.add(s1, v128.load(at, 16));
+      at += step;
     }
-    for (; j < width; j++) {
-      let at = from + (<usize>j << 2);
-      let s: f32 = 0;
-      for (let i = 0; i < count; i++) {
-        s += load<f32>(at);
-        at += step;
-      }
-      const to = out + (<usize>j << 2);
-      store<f32>(to, load<f32>(to) + scale * s);
+    addDoubles(totals + (<usize>j << 3), s0);
+    addDoubles(totals + (<usize>j << 3) + 32, s1);
+  }
+  for (; j < width; j++) {
+    let at = x + (<usize>j << 2);
+    let s: f32 = 0;
+    for (let i = 0; i < rows; i++) {
+      s += load<f32>(at);
+      at += step;
     }
+    const total = totals + (<usize>j << 3);
+    store<f64>(total, load<f64>(total) + <f64>s);
   }
 }
 
-/** Sum of `count` consecutive floats, in runs. */
-function sumRun(x: usize, count: i32): f32 {
-  let total: f32 = 0;
+function addDoubles(totals: usize, sums: v128): void {
+  v128.store(totals, f64x2.add(v128.load(totals), f64x2.promote_low_f32x4(sums)));
+  v128.store(totals, f64x2.add(v128.load(totals, 16), f64x2.promote_low_f32x4(v128.shuffle<i64>(sums, sums, 1, 1))), 16);
+}
+
+/** Sum of `count` consecutive floats. */
+function sumOf(x: usize, count: i32): f64 {
+  let total: f64 = 0;
   while (count > 0) {
     let n = min(16 * RUN, count);
     count -= n;
@@ -58,17 +57,29 @@ function sumRun(x: usize, count: i32): f32 {
       s += load<f32>(x);
       x += 4;
     }
-    total += s;
+    total += <f64>s;
   }
   return total;
 }
 
-/** `out[outer, inner] = scale * sum over the middle of x[outer, reduced, inner]`; `out` must be zero on entry. */
-export function sum(x: usize, out: usize, outer: i32, reduced: i32, inner: i32, scale: f32): void {
-  const block = <usize>(reduced * inner) << 2;
+/** `out[outer, inner] = scale * sum over the middle of x[outer, reduced, inner]`; `totals` has room for `inner` doubles. */
+export function sum(x: usize, out: usize, totals: usize, outer: i32, reduced: i32, inner: i32, scale: f64): void {
   for (let i = 0; i < outer; i++) {
-    const from = x + <usize>i * block;
-    if (inner == 1) store<f32>(out + (<usize>i << 2), scale * sumRun(from, reduced));
-    else addRows(from, out + (<usize>(i * inner) << 2), reduced, inner, scale);
+    if (inner == 1) {
+      store<f32>(out, <f32>(scale * sumOf(x, reduced)));
+      x += <usize>reduced << 2;
+      out += 4;
+      continue;
+    }
+    memory.fill(totals, 0, <usize>inner << 3);
+    for (let first = 0; first < reduced; first += RUN) {
+      const rows = min(RUN, reduced - first);
+      addRun(x, totals, rows, inner);
+      x += <usize>(rows * inner) << 2;
+    }
+    for (let j = 0; j < inner; j++) {
+      store<f32>(out, <f32>(scale * load<f64>(totals + (<usize>j << 3))));
+      out += 4;
+    }
   }
 }

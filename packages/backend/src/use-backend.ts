@@ -1,10 +1,10 @@
 import '@tensorflow/tfjs-backend-cpu';
-import '@tensorflow/tfjs-layers';
 import { backend, env, getBackend, ready, setBackend } from '@tensorflow/tfjs-core';
 import { type BackendWasm, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { BackendError, expectKnownKeys, expectOneOf } from '@moe/core';
 import { type BackendDescription, describeBackend } from './describe-backend.js';
 import type { EngineName } from './engines.js';
+import { registerGradients } from './gradients/register.js';
 import { registerWasmKernels } from './wasm/register.js';
 
 /** Options of {@link useBackend}. */
@@ -56,6 +56,7 @@ async function start(name: EngineName, { wasmPaths }: UseBackendOptions): Promis
   const started = await setBackend(name);
   await ready();
   if (!started || getBackend() !== name) throw new BackendError(`useBackend: the engine '${name}' did not start. ${REMEDIES[name]}`);
+  registerGradients();
   if (name === 'wasm') await registerWasmKernels(backend() as BackendWasm);
 }
 

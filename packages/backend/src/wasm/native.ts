@@ -34,7 +34,7 @@ export interface NativeKernels {
     x: number, out: number, batch: number, rows: number, columns: number, channels: number,
     h: number, w: number, top: number, left: number, strideH: number, strideW: number,
   ): void;
-  sum(x: number, out: number, outer: number, reduced: number, inner: number, scale: number): void;
+  sum(x: number, out: number, totals: number, outer: number, reduced: number, inner: number, scale: number): void;
   transposeMatrix(x: number, out: number, rows: number, columns: number): void;
   transposedProduct(a: number, b: number, out: number, n: number, rows: number, columns: number): void;
 }

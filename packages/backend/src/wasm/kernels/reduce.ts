@@ -1,7 +1,7 @@
 import { type SumAttrs, type SumInputs, type TensorInfo, backend_util, util } from '@tensorflow/tfjs-core';
 import { type KernelCall, wasmKernel } from '../kernel.js';
 import { addressOf, nativeOf } from '../native.js';
-import { makeZeros } from '../scratch.js';
+import { withScratch } from '../scratch.js';
 
 /** `[outer, reduced, inner]` of a reduction over consecutive axes; `undefined` if kept axes lie between them. */
 function asMiddle(shape: readonly number[], axes: readonly number[]): { outer: number; reduced: number; inner: number } | undefined {
@@ -19,13 +19,16 @@ function reduce({ inputs: { x }, attrs: { axis, keepDims }, backend }: KernelCal
   const sizes = asMiddle(x.shape, axes);
   if (sizes === undefined) return undefined;
   const [kept] = backend_util.computeOutAndReduceShapes(x.shape, axes);
-  const out = makeZeros(backend, keepDims ? backend_util.expandShapeToKeepDim(kept, axes) : kept);
   const { outer, reduced, inner } = sizes;
-  nativeOf(backend).sum(addressOf(backend, x), addressOf(backend, out), outer, reduced, inner, average ? 1 / reduced : 1);
-  return out;
+  return withScratch(backend, (scratch) => {
+    const out = scratch.make(keepDims ? backend_util.expandShapeToKeepDim(kept, axes) : kept);
+    const totals = scratch.make([2 * inner]);
+    nativeOf(backend).sum(addressOf(backend, x), addressOf(backend, out), addressOf(backend, totals), outer, reduced, inner, average ? 1 / reduced : 1);
+    return out;
+  });
 }
 
-/** Sum over consecutive axes; the stock kernel transposes first. Adds in runs, so rounding errors stay small. */
+/** Sum over consecutive axes; the stock kernel transposes first. Adds short runs in single and their sums in double precision. */
 export const sum = wasmKernel<SumInputs, SumAttrs>('Sum', (call) => reduce(call, false));
 
 /** Mean over consecutive axes, see {@link sum}. */
