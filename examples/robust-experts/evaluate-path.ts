@@ -105,5 +105,5 @@ export async function evaluatePath(name: ModelName, path: RoutePath, { config, f
     ...(path === 'gated' ? { routing: await routingOf(model, await routedData(config), config.moe.numExperts), examples: await examplesOf(model, data, config) } : {}),
   };
   await writeJson(files.evaluation(folder, name, path), record);
-  model.dispose();
+  model.network.dispose();
 }

@@ -23,8 +23,8 @@ function results(paths: readonly PathRecord[]): Results {
     data: { name: 'test', classNames: ['a', 'b'], inputShape: [2, 2, 1] },
     provenance: { moe: '0', tfjs: '4', node: 'v20', commit: null, engine: 'wasm' },
     training: [
-      { model: 'dense', parameters: 1, macs: 1, moeLayers: [], history },
-      { model: 'block-switch', parameters: 2, macs: 1, moeLayers: ['layer4.0'], history },
+      { model: 'dense', parameters: 1, macs: 1, moeLayers: [], lipschitz: [], history },
+      { model: 'block-switch', parameters: 2, macs: 1, moeLayers: ['layer4.0'], lipschitz: [], history },
     ],
     paths,
     findings: [],

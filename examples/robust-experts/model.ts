@@ -1,6 +1,7 @@
 import type { Dataset, LogitsFn, MoeModel, Weight } from '@moe/core';
 import { countMacs, countParameters, logitsFn, modelWeights, moeModel, resnet } from '@moe/layers';
 import { columnEntropyLoss, convGap, entropyLoss, centredSwitchLoss, gapFc, topKRouter } from '@moe/router';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Config, ModelName } from './config.js';
 import { type RoutePath } from './jobs.js';
 import { fixedLayer } from './summary.js';
@@ -10,9 +11,9 @@ export interface Model {
   readonly weights: readonly Weight[];
   readonly parameters: number;
   readonly macs: number;
+  readonly network: LayersModel;
   /** Classifier along one path, in evaluation mode. */
   readonly logits: (path: RoutePath) => LogitsFn;
-  readonly dispose: () => void;
 }
 
 /** Balance losses of Robust Experts, Sec. 3, by the second half of a model's name. */
@@ -53,7 +54,7 @@ export function buildModel(name: ModelName, config: Config, data: Dataset): Mode
     weights: modelWeights(network),
     parameters: countParameters(network),
     macs: countMacs(network),
+    network,
     logits: (path) => logitsFn(view, path === 'gated' ? {} : { experts: { [fixedLayer(layers)]: path } }),
-    dispose: () => network.dispose(),
   };
 }

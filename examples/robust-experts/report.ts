@@ -135,6 +135,7 @@ export function reportHtml(results: Results): Promise<string> {
       { title: 'Accuracy of every path', text: 'Each attack is made against the very path that it scores.', table: resultTable(results), figures: [tradeOff(rows), ...(hasMoe ? [bars(rows)] : [])] },
       ...(hasMoe ? [{ title: 'Who goes where', figures: routingFigures(results) }] : []),
       { title: 'Training', figures: trainingFigures(results), table: costTable(results) },
+      { title: 'Lipschitz bounds', text: results.training.flatMap(({ lipschitz }) => lipschitz.flatMap(({ reason }) => reason ?? [])).slice(0, 1), table: lipschitzTable(results) },
       { title: 'Images and their adversarial versions', html: images(results) },
     ],
     meta: { preset: results.preset, seed: config.seed, engine: provenance.engine, '@moe': provenance.moe, tfjs: provenance.tfjs, Node: provenance.node, commit: provenance.commit ?? 'unknown' },
@@ -149,5 +150,20 @@ function costTable(results: Results): Table {
       { key: 'macs', header: 'Multiply-adds per image', format: (value) => value.toLocaleString('en') },
     ],
     rows: results.training,
+  });
+}
+
+function lipschitzTable(results: Results): Table {
+  return table({
+    columns: [
+      { key: 'model', header: 'Model' },
+      { key: 'path', header: 'Path' },
+      { key: 'bound', header: 'Lipschitz constant at most', align: 'right' },
+    ],
+    rows: results.training.flatMap(({ model, lipschitz }) =>
+      lipschitz.map(({ path, upper }) => ({ model, path: isDense(model) ? '' : pathLabel(path), bound: upper === null ? 'none' : upper.toPrecision(3) })),
+    ),
+    caption: 'Product bounds, L2 over pixels to L2 over logits, with the expert fixed in every MoE layer.',
+    groupBy: 'model',
   });
 }

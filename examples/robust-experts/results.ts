@@ -1,6 +1,7 @@
 import type { TrainHistory } from '@moe/adv-train';
 import type { Config, ModelName } from './config.js';
 import type { RoutePath } from './jobs.js';
+import type { LipschitzRecord } from './lipschitz.js';
 import type { Provenance } from './run-folder.js';
 
 /** What training a model left behind, in `models/MODEL/training.json`. */
@@ -10,6 +11,7 @@ export interface TrainingRecord {
   /** Multiply-adds per image, with the experts that run. */
   readonly macs: number;
   readonly moeLayers: readonly string[];
+  readonly lipschitz: readonly LipschitzRecord[];
   readonly history: TrainHistory;
 }
 

@@ -29,8 +29,8 @@ export const isValid = ({ trust }: PathRecord): boolean => trust !== 'invalid';
 
 export const gatedOf = (results: Results, model: ModelName): PathRecord => results.paths.find((record) => record.model === model && record.path === 'gated')!;
 
-/** The MoE layer whose experts are fixed in turn: the last one, as in the paper's fixed-expert evaluation. */
-export const fixedLayer = (moeLayers: readonly string[]): string => moeLayers.at(-1)!;
+/** The MoE layer whose experts are fixed in turn, as in the paper's fixed-expert evaluation: the last one on the main path. */
+export const fixedLayer = (moeLayers: readonly string[]): string => moeLayers.findLast((name) => !name.includes('downsample'))!;
 
 /** Share of test images per expert in the layer whose experts are fixed. */
 export function expertShares(results: Results, model: ModelName): readonly number[] | undefined {

@@ -7,6 +7,7 @@ import { batches, randomCrop, randomHorizontalFlip } from '@moe/datasets';
 import type { Config, ModelName } from './config.js';
 import { trainingData } from './data.js';
 import { files } from './jobs.js';
+import { lipschitzBounds } from './lipschitz.js';
 import { buildModel } from './model.js';
 import type { TrainingRecord } from './results.js';
 import { writeJson } from './run-folder.js';
@@ -55,7 +56,8 @@ export async function trainModel(name: ModelName, { config, folder, signal, onPr
   });
 
   await writeFileAtomic(files.weights(folder, name), await saveWeights(model.weights));
-  const record: TrainingRecord = { model: name, parameters: model.parameters, macs: model.macs, moeLayers: model.view.moeLayers.map((layer) => layer.name), history };
+  const moeLayers = model.view.moeLayers.map((layer) => layer.name);
+  const record: TrainingRecord = { model: name, parameters: model.parameters, macs: model.macs, moeLayers, lipschitz: lipschitzBounds(model.network, moeLayers.length), history };
   await writeJson(files.training(folder, name), record);
-  model.dispose();
+  model.network.dispose();
 }
