@@ -16,18 +16,22 @@ export interface ChannelRows {
   readonly count: number;
 }
 
+// From here on, broadcasting is as fast over the channels alone (wasm, C = 64).
+const LONG_ENOUGH = 64;
+
 /** The row view of maps of this shape; `[B,C]` counts as a map of one pixel. */
 export function channelRows(shape: readonly number[]): ChannelRows {
   const channels = shape.at(-1)!;
   const width = shape.length > 2 ? shape.at(-2)! : 1;
+  const merged = channels < LONG_ENOUGH ? width : 1;
   const count = shape.slice(0, -1).reduce((a, b) => a * b, 1);
   const height = shape.length > 3 ? shape.at(-3)! : 1;
   const batch = count / (height * width);
   // Pooling whole maps is the fast reduction of every engine; a map of one pixel has nothing to pool.
   const pooled = (rows: Tensor): Tensor => (height * width === 1 ? rows : avgPool(reshape(rows, [batch, height, width, channels]) as Tensor4D, [height, width], 1, 'valid'));
   return {
-    rows: (x) => reshape(x, [batch * height, width * channels]),
-    spread: (vector) => (width === 1 ? vector : tile(vector, [width])),
+    rows: (x) => reshape(x, [count / merged, merged * channels]),
+    spread: (vector) => (merged === 1 ? vector : tile(vector, [merged])),
     mean: (rows) => mean(reshape(pooled(rows), [batch, channels]), 0),
     count,
   };

@@ -1,4 +1,4 @@
-import { type Scalar, type Tensor, type Tensor1D, type Tensor4D, grad, grads, mul, ones, sum, square, tensor, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, type Tensor1D, type Tensor4D, batchNorm, grad, grads, moments, mul, ones, sum, square, tensor, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { createRng } from '@moe/core';
 import { expectGradient, expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
@@ -117,6 +117,30 @@ describe('batchNormBatch', () => {
     expectGradient((v) => loss(x, v, beta), gamma);
     expectGradient((v) => loss(x, gamma, v), beta);
     [x, weights, gamma, beta].forEach((t) => t.dispose());
+  });
+
+  it.each([[3], [64]])('agrees with the moments and batchNorm of tfjs at %i channels, gradients included', (channels) => {
+    tidy(() => {
+      const x = normal(11, [2, 3, 4, channels], 1, 2);
+      const gamma = tensor1d(createRng(12).uniform(channels, 0.5, 2));
+      const beta = tensor1d(createRng(13).normal(channels));
+      const weights = normal(14, [2, 3, 4, channels]);
+      const plain = (v: Tensor, g: Tensor, b: Tensor): Tensor => {
+        const { mean, variance } = moments(v, [0, 1, 2]);
+        return batchNorm(v as Tensor4D, mean as Tensor1D, variance as Tensor1D, b as Tensor1D, g as Tensor1D, 1e-5);
+      };
+      const fixed = (v: Tensor, g: Tensor, b: Tensor): Tensor => {
+        const { mean, variance } = moments(v, [0, 1, 2]);
+        return batchNormFixed(v, g as Tensor1D, b as Tensor1D, mean as Tensor1D, variance as Tensor1D);
+      };
+      const batch = (v: Tensor, g: Tensor, b: Tensor): Tensor => batchNormBatch(v, g as Tensor1D, b as Tensor1D, ignore);
+      const slopes = (fn: typeof plain): Tensor[] => grads((v: Tensor, g: Tensor, b: Tensor) => sum(mul(square(fn(v, g, b)), weights)))([x, gamma, beta]);
+      const expected = slopes(plain);
+      for (const fn of [fixed, batch]) {
+        expect(fn(x, gamma, beta)).toBeAllClose(plain(x, gamma, beta), { rtol: 1e-4, atol: 1e-5 });
+        slopes(fn).forEach((slope, i) => expect(slope).toBeAllClose(expected[i]!, { rtol: 1e-3, atol: 1e-4 }));
+      }
+    });
   });
 
   it('sends no gradient along a shift or a scaling of the input', () => {
