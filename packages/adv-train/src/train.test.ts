@@ -83,6 +83,17 @@ describe('train', () => {
       },
     ));
 
+  it('averages over examples, not over batches', () =>
+    withModel(
+      () => linearModel([3, -2, 1, 0], 0),
+      async (target) => {
+        // 12 rows in batches of 5, 5 and 2.
+        const losses: number[] = [];
+        const { history } = await run(target, { data: tinyBatches(12, 5), epochs: 1, onEvent: (event) => void (event.type === 'step' && losses.push(event.loss)) });
+        expect(history.epochs[0]!.loss).toBeAllClose((5 * losses[0]! + 5 * losses[1]! + 2 * losses[2]!) / 12);
+      },
+    ));
+
   it('neither decays nor moves an expert that no row of the step used', () =>
     withModel(
       () => moeMlp(3),

@@ -13,7 +13,6 @@ import {
   oneHot,
   pad,
   relu,
-
   reshape,
   scalar,
   softmax,
