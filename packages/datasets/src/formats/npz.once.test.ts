@@ -94,7 +94,20 @@ describe('parseNpz', () => {
     expect(formatError(read, file.map((byte, i) => (i === at + 10 ? 99 : byte)))).toContain('got method 99');
   });
 
-  it('notices a changed byte by its checksum', () => {
+  it('refuses an entry that lies outside the file', () => {
+    const file = zip({ 'a.npy': small });
+    const at = new DataView(file.buffer).getUint32(file.length - 6, true);
+    for (const field of [20, 42]) {
+      const moved = file.slice();
+      new DataView(moved.buffer).setUint32(at + field, 0x7fffffff, true);
+      expect(formatError(read, moved)).toContain(`lie within the ${file.length} bytes of the file`);
+    }
+  });
+
+  it('notices a changed byte or checksum', () => {
+    const deflated = zip({ 'a.npy': small });
+    const crcAt = new DataView(deflated.buffer).getUint32(deflated.length - 6, true) + 16;
+    expect(formatError(read, deflated.map((byte, i) => (i === crcAt ? byte ^ 1 : byte)))).toContain('have the declared CRC-32');
     const stored = zip({ 'a.npy': small }, 0);
     const at = stored.lastIndexOf(7, stored.length - 70);
     expect(formatError(read, stored.map((byte, i) => (i === at ? 8 : byte)))).toContain('CRC-32');

@@ -1,7 +1,7 @@
 import type { Dataset } from '@moe/core';
 import type { LabelledDataset } from '../array-dataset.js';
 
-export const isLabelled = (dataset: Dataset): dataset is LabelledDataset => 'labels' in dataset;
+export const isLabelled = (dataset: Dataset): dataset is LabelledDataset => 'labels' in dataset && dataset.labels instanceof Int32Array;
 
 /** Labels of all examples; reads the images too where the data set cannot do without. */
 export async function labelsOf(dataset: Dataset): Promise<Int32Array> {
