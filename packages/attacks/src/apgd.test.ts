@@ -25,18 +25,23 @@ describe('apgd', () => {
     // step size 0.4; z clipped to [0.3, 0.7]; next = x + 0.75 (z - x) + 0.25 (x - x_before); peak at 0.58.
     // 0.3 → 0.7 (no momentum at first) → .7 + .75(-.4) + .25(.4) = .5 → .5 + .75(.2) + .25(-.2) = .6
     // → .6 + .75(-.3) + .25(.1) = .4 → .4 + .75(.3) + .25(-.2) = .575; checkpoint 5: 4 rises of 5 ≥ 3.75, no halving
-    // → .575 + .75(.125) + .25(.175) = .7125, clipped .7
+    // → .575 + .75(.125) + .25(.175) = .7125, clipped .7 → .7 + .75(-.4) + .25(.125) = .43125 → .565625 → .7
+    // Checkpoint 9: 1 rise of 4, halve to 0.2, back to the best point .575 without momentum → .575 + .75(.125) = .66875
     const { points } = path(0.58, { steps: 20 });
-    expect(points.slice(0, 7)).toBeAllClose([0.3, 0.7, 0.5, 0.6, 0.4, 0.575, 0.7]);
+    expect(points.slice(0, 11)).toBeAllClose([0.3, 0.7, 0.5, 0.6, 0.4, 0.575, 0.7, 0.43125, 0.565625, 0.7, 0.66875]);
   });
 
   it('takes the hand-worked steps of the AutoAttack variant', () => {
     // The same up to 0.4; checkpoint 4: 3 rises of 4 are exactly 75 %, so it halves to 0.2 and returns to the best point, 0.6,
     // which is also the point before: no momentum. .6 + .75(-.2) = .45 → gradient up, .45 + .75(.2) + .25(.45 - .6) = .5625
     // → z = .7: .5625 + .75(.1375) + .25(.1125) = .69375; checkpoint 7: 2 rises of 3 ≤ 2.25, halve to 0.1, back to .5625
-    // → .5625 + .75(.1) = .6375
+    // → .5625 + .75(.1) = .6375 → .6375 + .75(-.1) + .25(.075) = .58125; checkpoint 9: 2 rises of 2
+    // → .58125 + .75(-.1) + .25(-.05625) = .4921875; checkpoint 10: no rise, halve to 0.05, back to .58125
+    // → .58125 + .75(-.05) = .54375; checkpoint 11: a rise, but only over the abandoned .4921875
+    // → .54375 + .75(.05) + .25(-.0375) = .571875; checkpoint 12: nothing gained since 11, halve to 0.025, back to .58125,
+    // where the momentum is the way from .54375 → .58125 + .75(-.025) + .25(.0375) = .571875
     const { points } = path(0.58, { steps: 20, variant: 'autoattack' });
-    expect(points.slice(0, 9)).toBeAllClose([0.3, 0.7, 0.5, 0.6, 0.4, 0.45, 0.5625, 0.69375, 0.6375]);
+    expect(points.slice(0, 14)).toBeAllClose([0.3, 0.7, 0.5, 0.6, 0.4, 0.45, 0.5625, 0.69375, 0.6375, 0.58125, 0.4921875, 0.54375, 0.571875, 0.571875]);
   });
 
   it('homes in on a peak inside the ball', () => {

@@ -86,7 +86,7 @@ export function measure(problem: Problem, rowLoss: RowLoss, points: Float32Array
 
 function expectFinite(caller: string, gradient: Float32Array, rows: readonly number[], size: number): void {
   let probe = 0; // NaN as soon as one entry is not finite; much faster than a search
-  for (let i = 0; i < gradient.length; i++) probe += gradient[i]! * 0;
+  for (let i = 0; i < gradient.length; i++) probe += gradient[i]! - gradient[i]!;
   if (probe !== 0) {
     const bad = gradient.findIndex((value) => !Number.isFinite(value));
     throw new NumericsError(`${caller}: input gradient must be finite, got ${gradient[bad]} for row ${rows[Math.floor(bad / size)]!}. Check the model for 0/0, sqrt or log at 0.`);

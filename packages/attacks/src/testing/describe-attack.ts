@@ -134,6 +134,17 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
       });
     }
 
+    if (restarts) {
+      it('starts each restart elsewhere', () => {
+        const seen: string[] = [];
+        const constant: LogitsFn = (x) => (seen.push(x.dataSync().join()), add(mul(net(x), 0), [1, 0, -1]) as Tensor2D);
+        run(attackOf(0.1, 3), constant, sample(net, 1, 1).inputs, Int32Array.of(0), [4]);
+        // One clean pass, then three runs of equal length.
+        const length = (seen.length - 1) / 3;
+        expect(new Set([0, 1, 2].map((restart) => seen[1 + restart * length])).size).toBe(3);
+      });
+    }
+
     it('fools a linear model just beyond its margin and never before', () => {
       // f = z1 - z0 = w·x + b; the nearest point with f = 0 lies at |f| / ‖w‖ in the dual norm, well inside the bounds.
       fc.assert(
