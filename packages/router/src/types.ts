@@ -29,7 +29,7 @@ export type GradientPath = 'gate' | 'straight-through' | 'none';
 /** What a router may use besides weights and inputs. */
 export interface RouteContext {
   readonly training: boolean;
-  /** Required by noisy routers while training. */
+  /** Required by noisy routers while training. The same rng gives the same noise, so hand in a child for each layer and step. */
   readonly rng?: Rng;
   /** Experts that may be chosen. @defaultValue all */
   readonly allowed?: ExpertMask;
