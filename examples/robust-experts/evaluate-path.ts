@@ -47,6 +47,9 @@ async function routingOf(model: Model, data: Dataset, numExperts: number): Promi
   });
 }
 
+/** Image `index` of a batch, in 8 bits, as base64. */
+const pixels = (batch: ArrayLike<number>, index: number, size: number): string => Buffer.from(Array.from({ length: size }, (_, i) => Math.round(255 * batch[index * size + i]!))).toString('base64');
+
 /** One image of each of the first classes, with its version under PGD. */
 async function examplesOf(model: Model, data: Dataset, config: Config): Promise<ExampleImage[]> {
   const { labels } = await data.read(Array.from({ length: data.length }, (_, i) => i));
@@ -63,8 +66,8 @@ async function examplesOf(model: Model, data: Dataset, config: Config): Promise<
     label: batch.labels[i]!,
     cleanPrediction: before![i]!,
     adversarialPrediction: after![i]!,
-    clean: Array.from(clean.subarray(i * size, (i + 1) * size)),
-    adversarial: Array.from(attacked.subarray(i * size, (i + 1) * size)),
+    clean: pixels(clean, i, size),
+    adversarial: pixels(attacked, i, size),
   }));
 }
 
@@ -97,9 +100,9 @@ export async function evaluatePath(name: ModelName, path: RoutePath, { config, f
     path,
     images: data.length,
     engine: getBackend(),
-    clean: Array.from(evaluation.flags.clean, Number),
-    pgd: Array.from(evaluation.flags.robust[attacks.pgd.name]!, Number),
-    apgd: Array.from(evaluation.flags.robust[attacks.apgd.name]!, Number),
+    clean: evaluation.flags.clean,
+    pgd: evaluation.flags.robust[attacks.pgd.name]!,
+    apgd: evaluation.flags.robust[attacks.apgd.name]!,
     trust: evaluation.trust,
     findings: evaluation.findings.map(({ message, advice }) => `${message} ${advice}`),
     ...(path === 'gated' ? { routing: await routingOf(model, await routedData(config), config.moe.numExperts), examples: await examplesOf(model, data, config) } : {}),

@@ -6,7 +6,7 @@ import type { PathRecord, Results } from './results.js';
 import { summarise } from './summary.js';
 
 const N = 200;
-const flags = (ones: number, from = 0): number[] => Array.from({ length: N }, (_, i) => (i >= from && i < from + ones ? 1 : 0));
+const flags = (ones: number, from = 0): string => Array.from({ length: N }, (_, i) => (i >= from && i < from + ones ? '1' : '0')).join('');
 
 function path(model: PathRecord['model'], route: RoutePath, robust: number, extra: Partial<PathRecord> = {}): PathRecord {
   return { model, path: route, images: N, engine: 'wasm', clean: flags(180), pgd: flags(robust), apgd: flags(robust), trust: 'ok', findings: [], ...extra };

@@ -2,21 +2,22 @@ import { mcnemar, percent } from '@moe/report';
 import type { ModelName } from './config.js';
 import { isDense, pathLabel } from './jobs.js';
 import type { PathRecord, Results } from './results.js';
-import { expertShares, fixedLayer, gatedOf, isValid, robustFlags } from './summary.js';
+import { countRight, expertShares, fixedLayer, gatedOf, isValid, robustFlags } from './summary.js';
 
 const ALPHA = 0.05;
 /** An expert is dead if fewer of the test images reach it (predecessor's threshold, arXiv 2204.10598). */
 const DEAD_SHARE = 0.01;
 
-const mean = (flags: readonly number[]): number => flags.reduce((total, flag) => total + flag, 0) / flags.length;
+/** Share of images that withstand both attacks. */
+const robustShare = (record: PathRecord): number => countRight(robustFlags(record)) / record.images;
 const points = (difference: number): string => `${difference >= 0 ? '+' : '−'}${Math.abs(100 * difference).toFixed(1)} points`;
 
 /** Paired comparison of the same images on two paths: exact McNemar test on the images that only one of them withstands. */
 function compare(a: PathRecord, b: PathRecord): { readonly difference: number; readonly p: number } {
   const [left, right] = [robustFlags(a), robustFlags(b)];
-  const onlyA = left.filter((flag, i) => flag > right[i]!).length;
-  const onlyB = left.filter((flag, i) => flag < right[i]!).length;
-  return { difference: mean(left) - mean(right), p: mcnemar(onlyA, onlyB) };
+  const pairs = Array.from(left, (flag, i) => flag + right[i]!);
+  const [onlyA, onlyB] = ['10', '01'].map((kind) => pairs.filter((pair) => pair === kind).length) as [number, number];
+  return { difference: robustShare(a) - robustShare(b), p: mcnemar(onlyA, onlyB) };
 }
 
 function againstDense(results: Results, model: ModelName): string {
@@ -29,13 +30,13 @@ function bestExpert(results: Results, model: ModelName): string {
   const gated = gatedOf(results, model);
   const experts = results.paths.filter((record) => record.model === model && record.path !== 'gated' && isValid(record));
   if (experts.length === 0) return `No expert of ${model} could be evaluated validly.`;
-  const best = experts.reduce((a, b) => (mean(robustFlags(b)) > mean(robustFlags(a)) ? b : a));
+  const best = experts.reduce((a, b) => (robustShare(b) > robustShare(a) ? b : a));
   const { difference, p } = compare(best, gated);
   // The best of several is picked after looking, so its p-value is corrected for their number (Bonferroni).
   const corrected = Math.min(1, p * experts.length);
-  const name = `${pathLabel(best.path)} of ${model} (${percent(mean(robustFlags(best)))})`;
-  const reference = `the gated model (${percent(mean(robustFlags(gated)))})`;
-  if (difference <= 0) return `No single expert of ${model} withstands attacks better than ${reference}; the best is ${pathLabel(best.path)} (${percent(mean(robustFlags(best)))}).`;
+  const name = `${pathLabel(best.path)} of ${model} (${percent(robustShare(best))})`;
+  const reference = `the gated model (${percent(robustShare(gated))})`;
+  if (difference <= 0) return `No single expert of ${model} withstands attacks better than ${reference}; the best is ${pathLabel(best.path)} (${percent(robustShare(best))}).`;
   if (corrected >= ALPHA) return `The best single path of ${model}, ${name}, is ahead of ${reference}, but not significantly (p = ${corrected.toFixed(3)} after correction for ${experts.length} experts).`;
   return `Robust expert: ${name} beats ${reference} by ${points(difference)} (p = ${corrected.toFixed(3)} after correction for ${experts.length} experts).`;
 }

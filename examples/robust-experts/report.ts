@@ -110,7 +110,7 @@ function trainingFigures(results: Results): Figure[] {
 function images(results: Results): string {
   const [height = 0, width = 0, channels = 0] = results.data.inputShape;
   const name = (label: number): string => results.data.classNames[label]!;
-  const picture = (data: readonly number[], caption: string) => ({ data: Float32Array.from(data), height, width, channels, caption });
+  const picture = (pixels: string, caption: string) => ({ data: Uint8Array.from(Buffer.from(pixels, 'base64')), height, width, channels, caption });
   return imageGrid({
     rows: results.config.models.flatMap((model) => {
       const shown = gatedOf(results, model).examples ?? [];

@@ -26,24 +26,24 @@ export interface RoutingRecord {
   readonly classByExpert: readonly (readonly number[])[];
 }
 
-/** An image with its adversarial version, as flat pixel values in [0, 1]. */
+/** An image with its adversarial version, as base64 of 8-bit pixels `[H,W,C]`. */
 export interface ExampleImage {
   readonly label: number;
   readonly cleanPrediction: number;
   readonly adversarialPrediction: number;
-  readonly clean: readonly number[];
-  readonly adversarial: readonly number[];
+  readonly clean: string;
+  readonly adversarial: string;
 }
 
-/** What attacking one path left behind, in `models/MODEL/PATH.json`. Flags are 0 or 1 per image, the same images for every path. */
+/** What attacking one path left behind, in `models/MODEL/PATH.json`. Flags have one character per image, `1` right and `0` wrong, for the same images on every path. */
 export interface PathRecord {
   readonly model: ModelName;
   readonly path: RoutePath;
   readonly images: number;
   readonly engine: string;
-  readonly clean: readonly number[];
-  readonly pgd: readonly number[];
-  readonly apgd: readonly number[];
+  readonly clean: string;
+  readonly pgd: string;
+  readonly apgd: string;
   readonly trust: 'ok' | 'suspect' | 'invalid';
   readonly findings: readonly string[];
   /** Of the deployed model only. */

@@ -20,10 +20,12 @@ export interface PathSummary {
   readonly isRobustExpert: boolean;
 }
 
-const sum = (flags: readonly number[]): number => flags.reduce((total, flag) => total + flag, 0);
 
-/** 1 where an image withstands both attacks. */
-export const robustFlags = ({ pgd, apgd }: PathRecord): number[] => pgd.map((flag, i) => flag * apgd[i]!);
+/** Images that are right, among flags of one character each. */
+export const countRight = (flags: string): number => flags.replaceAll('0', '').length;
+
+/** `1` where an image withstands both attacks. */
+export const robustFlags = ({ pgd, apgd }: PathRecord): string => Array.from(pgd, (flag, i) => (flag === '1' && apgd[i] === '1' ? '1' : '0')).join('');
 
 export const isValid = ({ trust }: PathRecord): boolean => trust !== 'invalid';
 
@@ -41,18 +43,18 @@ export function expertShares(results: Results, model: ModelName): readonly numbe
 export function summarise(results: Results): PathSummary[] {
   return results.paths.map((record) => {
     const gated = gatedOf(results, record.model);
-    const robust = sum(robustFlags(record));
+    const robust = countRight(robustFlags(record));
     return {
       model: record.model,
       path: record.path,
       images: record.images,
       share: isDense(record.model) || record.path === 'gated' ? undefined : expertShares(results, record.model)?.[record.path],
-      clean: sum(record.clean),
-      pgd: sum(record.pgd),
-      apgd: sum(record.apgd),
+      clean: countRight(record.clean),
+      pgd: countRight(record.pgd),
+      apgd: countRight(record.apgd),
       robust,
       valid: isValid(record),
-      isRobustExpert: record.path !== 'gated' && isValid(record) && isValid(gated) && robust > sum(robustFlags(gated)),
+      isRobustExpert: record.path !== 'gated' && isValid(record) && isValid(gated) && robust > countRight(robustFlags(gated)),
     };
   });
 }
