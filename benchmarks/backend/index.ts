@@ -2,12 +2,14 @@ import { useBackend } from '@moe/backend';
 import type { Benchmark } from '../benchmark.js';
 import { convolutionRows } from './convolutions.js';
 import { matrixRows } from './matrices.js';
+import { trainingRows } from './training.js';
 
 /** Kernels of `@moe/backend` on wasm against what they may cost. */
 const backend: Benchmark = async function* (options) {
   await useBackend('wasm');
   yield* convolutionRows(options);
   yield* matrixRows(options);
+  yield* trainingRows(options);
 };
 
 export default backend;

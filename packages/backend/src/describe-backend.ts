@@ -1,5 +1,6 @@
-import { env, getBackend, version_core } from '@tensorflow/tfjs-core';
+import { env, getBackend, getKernel, version_core } from '@tensorflow/tfjs-core';
 import { getThreadsCount } from '@tensorflow/tfjs-backend-wasm';
+import { isOurs } from './wasm/kernel.js';
 
 /** What runs now. */
 export interface BackendDescription {
@@ -18,4 +19,31 @@ export function describeBackend(): BackendDescription {
   const engine = getBackend();
   const wasm = engine === 'wasm';
   return { engine, tfjs: version_core, simd: wasm && env().getBool('WASM_HAS_SIMD_SUPPORT'), threads: wasm ? Math.max(1, getThreadsCount()) : 1 };
+}
+
+/** Where the kernel of an operation comes from. */
+export type KernelSource = 'native' | 'ours' | 'missing';
+
+/** Kernels that building, training and attacking a convolutional network calls. */
+const TRAINING_KERNELS = [
+  'Add', 'AddN', 'ArgMax', 'AvgPool', 'AvgPoolGrad', 'BatchMatMul', 'Cast', 'ClipByValue', 'Concat', 'Conv2D', 'Conv2DBackpropFilter', 'Conv2DBackpropInput',
+  'DepthwiseConv2dNative', 'DepthwiseConv2dNativeBackpropFilter', 'DepthwiseConv2dNativeBackpropInput', 'Einsum', 'Equal', 'Exp', 'Fill', 'FusedBatchNorm',
+  'FusedConv2D', 'GatherNd', 'GatherV2', 'Greater', 'GreaterEqual', 'Identity', 'Less', 'LessEqual', 'Log', 'Max', 'MaxPool', 'MaxPoolGrad', 'Maximum', 'Mean',
+  'Minimum', 'Multiply', 'Neg', 'NotEqual', 'OneHot', 'Pack', 'PadV2', 'Pow', 'RealDiv', 'Relu', 'Reshape', 'Reverse', 'Rsqrt', 'ScatterNd', 'Select', 'Sigmoid',
+  'Sign', 'Slice', 'Softmax', 'SplitV', 'Sqrt', 'Square', 'SquaredDifference', 'Step', 'StridedSlice', 'Sub', 'Sum', 'Tanh', 'Tile', 'TopK', 'Transpose',
+  'UnsortedSegmentSum', '_FusedMatMul',
+] as const;
+
+/**
+ * Says for every kernel that training needs where an engine has it from: tfjs (`'native'`), this package (`'ours'`) or nowhere.
+ *
+ * @param engine - an engine that has been started; the running one by default.
+ */
+export function describeKernels(engine: string = getBackend()): Readonly<Record<string, KernelSource>> {
+  return Object.fromEntries(
+    TRAINING_KERNELS.map((name) => {
+      const kernel = getKernel(name, engine);
+      return [name, kernel === undefined ? 'missing' : isOurs(kernel) ? 'ours' : 'native'];
+    }),
+  );
 }

@@ -1,3 +1,3 @@
-export { type BackendDescription, describeBackend } from './describe-backend.js';
+export { type BackendDescription, type KernelSource, describeBackend, describeKernels } from './describe-backend.js';
 export type { EngineName } from './engines.js';
-export { type UseBackendOptions, useBackend } from './use-backend.js';
+export { type BackendChoice, type UseBackendOptions, useBackend } from './use-backend.js';

@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { backend, env, getBackend, ready, setBackend } from '@tensorflow/tfjs-core';
+import { backend, env, findBackend, getBackend, ready, setBackend } from '@tensorflow/tfjs-core';
 import { type BackendWasm, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
-import { BackendError, expectKnownKeys, expectOneOf } from '@moe/core';
+import { BackendError, expectKnownKeys, expectOneOf, isMoeError } from '@moe/core';
 import { type BackendDescription, describeBackend } from './describe-backend.js';
 import type { EngineName } from './engines.js';
 import { registerGradients } from './gradients/register.js';
@@ -16,51 +16,65 @@ export interface UseBackendOptions {
   wasmPaths?: string | Readonly<Record<string, string>>;
 }
 
+/** What {@link useBackend} started. */
+export interface BackendChoice extends BackendDescription {
+  /** Faster engines that `'auto'` tried in vain, and why. */
+  readonly passedOver: readonly { readonly engine: EngineName; readonly reason: string }[];
+}
+
+/** Engines in the order in which `'auto'` tries them. */
+const FASTEST_FIRST: readonly EngineName[] = ['wasm', 'cpu'];
+
+const REMEDIES: Readonly<Record<EngineName, string>> = {
+  wasm: "In a browser, serve the .wasm files of '@tensorflow/tfjs-backend-wasm/dist' and pass their folder as `wasmPaths`. In Node, reinstall that package.",
+  cpu: "Load only one copy of '@tensorflow/tfjs-core'; `npm ls @tensorflow/tfjs-core` shows them.",
+};
+
 /**
  * Starts an engine of TensorFlow.js, with the kernels and gradients that training needs.
  *
  * @remarks
- * tfjs falls back to another engine without a word when one does not start; here that is an error with the remedy.
- * Calling it again, or with another name, is cheap and harmless.
+ * tfjs falls back to another engine without a word when one does not start; here that is an error with the remedy, and the engine that ran before stays.
+ * Calling it again, or with another name, is cheap and harmless. Tensors stay on the engine that made them until they are used.
  *
  * @param name - an engine, or `'auto'` for the fastest that works here.
- * @returns What runs now; see {@link describeBackend}.
+ * @returns What runs now, as {@link describeBackend} says it.
  * @throws {@link ArgumentError} if the name or an option is unknown.
  * @throws {@link BackendError} if the engine does not start.
  *
  * @example
  * const { engine } = await useBackend('auto');
  */
-export async function useBackend(name: 'auto' | EngineName = 'auto', options: UseBackendOptions = {}): Promise<BackendDescription> {
-  expectOneOf('useBackend', 'name', name, ['auto', 'wasm', 'cpu']);
+export async function useBackend(name: 'auto' | EngineName = 'auto', options: UseBackendOptions = {}): Promise<BackendChoice> {
+  expectOneOf('useBackend', 'name', name, ['auto', ...FASTEST_FIRST]);
   expectKnownKeys('useBackend', options, ['wasmPaths']);
-  if (name !== 'auto') {
-    await start(name, options);
-    return describeBackend();
+  const passedOver: { engine: EngineName; reason: string }[] = [];
+  for (const engine of name === 'auto' ? FASTEST_FIRST : [name]) {
+    try {
+      await start(engine, options);
+      return { ...describeBackend(), passedOver };
+    } catch (error) {
+      if (!isMoeError(error, 'BACKEND') || name !== 'auto') throw error;
+      passedOver.push({ engine, reason: error.message });
+    }
   }
-  try {
-    await start('wasm', options);
-  } catch {
-    await start('cpu', options);
-  }
-  return describeBackend();
+  throw new BackendError(`useBackend: no engine started. ${passedOver.map(({ reason }) => reason).join(' ')}`);
 }
 
 async function start(name: EngineName, { wasmPaths }: UseBackendOptions): Promise<void> {
+  const previous = getBackend();
   if (name === 'wasm') {
-    if (wasmPaths !== undefined) setWasmPaths(wasmPaths as string);
     if (!(await env().getAsync('WASM_HAS_SIMD_SUPPORT'))) {
-      throw new BackendError("useBackend: this machine's WebAssembly has no SIMD instructions. Use the engine 'cpu', or a browser or Node of this decade.");
+      throw new BackendError("useBackend: WebAssembly has no SIMD instructions here. Use the engine 'cpu', or Node 16.4, Chrome 91, Firefox 89, Safari 16.4 or later.");
     }
+    if (wasmPaths !== undefined) setWasmPaths(wasmPaths as string);
   }
   const started = await setBackend(name);
+  if (!started || getBackend() !== name) {
+    if (previous !== name && findBackend(previous) !== null) await setBackend(previous);
+    throw new BackendError(`useBackend: the engine '${name}' did not start. ${REMEDIES[name]}`);
+  }
   await ready();
-  if (!started || getBackend() !== name) throw new BackendError(`useBackend: the engine '${name}' did not start. ${REMEDIES[name]}`);
   registerGradients();
   if (name === 'wasm') await registerWasmKernels(backend() as BackendWasm);
 }
-
-const REMEDIES: Readonly<Record<EngineName, string>> = {
-  wasm: "In a browser, serve the .wasm files of '@tensorflow/tfjs-backend-wasm/dist' and pass their folder as `wasmPaths`.",
-  cpu: "Load only one copy of '@tensorflow/tfjs-core'; `npm ls @tensorflow/tfjs-core` shows them.",
-};

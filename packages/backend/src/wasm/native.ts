@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { BackendError } from '@moe/core';
-import { BINARY } from './binary.js';
+import { binaryFor } from './binary-for.js';
 
 /** Functions of the compiled kernels (`packages/backend/assembly`). Every pointer is an offset into the memory of tfjs' wasm engine. */
 export interface NativeKernels {
@@ -48,8 +48,8 @@ export async function linkNative(backend: BackendWasm): Promise<void> {
   const linked = backend as Linked;
   if (linked[NATIVE] !== undefined) return;
   const { memory } = (backend.wasm as unknown as { asm: { memory: WebAssembly.Memory } }).asm;
-  const bytes = Uint8Array.from(atob(BINARY), (character) => character.charCodeAt(0));
-  const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
+  const shared = typeof SharedArrayBuffer !== 'undefined' && memory.buffer instanceof SharedArrayBuffer;
+  const { instance } = await WebAssembly.instantiate(binaryFor(shared), { env: { memory } });
   linked[NATIVE] = instance.exports as unknown as NativeKernels;
 }
 
