@@ -25,7 +25,7 @@ export function checkpoints(variant: ApgdVariant, steps: number): number[] {
 }
 
 /** What to do with a row after its loss was seen. */
-export type Verdict = 'go-on' | 'restart-from-best';
+type Verdict = 'go-on' | 'restart-from-best';
 
 /** Step size of one row; reads its losses step by step. */
 export interface StepControl {

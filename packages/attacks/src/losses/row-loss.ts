@@ -4,7 +4,7 @@ import { type Tensor1D, type Tensor2D, customGrad, expandDims, mul, tensor1d, te
 import { expectArgument, expectLabels, expectShape } from '@moe/core';
 
 /** A loss of one example, as `scale · direction` so that its gradient cannot underflow where only the direction matters. */
-export interface RowValue {
+interface RowValue {
   readonly loss: number;
   /** Factor that turns the direction into the gradient. */
   readonly scale: number;
