@@ -29,7 +29,8 @@ const CHECKS = {
   boundaries: () => [['all', () => run('npx', ['turbo', 'boundaries'])]],
   unused: () => [['all', () => run('npx', ['knip'])]],
   publint: () => eachPackage((folder) => run('npx', ['publint', '--strict', folder], HERE)),
-  attw: () => eachPackage((folder) => run('npx', ['attw', '--pack', folder], HERE)),
+  // Subpaths need `exports`, which the resolution of Node 10 does not know.
+  attw: () => eachPackage((folder) => run('npx', ['attw', '--profile', 'node16', '--pack', folder], HERE)),
   api: () =>
     eachPackage((folder) => {
       const outdated = checkApiReports(folder, { update });

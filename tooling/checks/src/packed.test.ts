@@ -19,10 +19,10 @@ interface Manifest {
 }
 
 const manifests = PACKAGES.map(({ manifest }) => manifest as Manifest);
-/** Every import path that a user may write, `@moe/x/testing` aside: it needs a test runner. */
+/** Every module that a user may import, `@moe/x/testing` aside: it needs a test runner. */
 const specifiers = manifests.flatMap(({ name, exports }) =>
   Object.keys(exports)
-    .filter((subpath) => subpath !== './package.json' && subpath !== './testing')
+    .filter((subpath) => subpath !== './package.json' && subpath !== './testing' && !subpath.includes('*'))
     .map((subpath) => name + subpath.slice(1)),
 );
 
