@@ -11,7 +11,7 @@ const engine = (name: string) => ({
     env: { MOE_BACKEND: name },
     include: ['packages/*/src/**/*.test.ts'],
     exclude: ['**/*.once.test.ts', '**/node_modules/**'],
-    setupFiles: ['@moe/testing/setup'],
+    setupFiles: ['./vitest.setup.ts'],
     isolate: false,
     pool: 'forks' as const,
     testTimeout: 60_000,

@@ -1,5 +1,5 @@
 /** One line of a benchmark's result: what ours costs, what it is measured against, and whether the bar holds. */
-export interface BenchmarkRow {
+interface BenchmarkRow {
   /** `ENGINE/SUBJECT/VARIANT`. */
   readonly name: string;
   readonly ours: number;

@@ -50,6 +50,11 @@ describe('useBackend', () => {
     expect(passedOver).toEqual([{ engine: 'wasm', reason: expect.stringContaining('did not start') as string }]);
   });
 
+  it('leaves it to the program how it dies', () => {
+    const lines = "const own = () => {}; process.on('unhandledRejection', own); await useBackend('wasm'); console.log(['uncaughtException', 'unhandledRejection'].map((event) => process.listenerCount(event)).join());";
+    expect(run(lines)).toBe('0,1');
+  });
+
   it('leaves tensors of another engine usable', async () => {
     await useBackend('cpu');
     const x = tensor([1, 2, 3]);

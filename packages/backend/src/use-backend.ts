@@ -5,6 +5,7 @@ import { BackendError, expectKnownKeys, expectOneOf, isMoeError } from '@moe/cor
 import { type BackendDescription, describeBackend } from './describe-backend.js';
 import type { EngineName } from './engines.js';
 import { registerGradients } from './gradients/register.js';
+import { withoutProcessHandlers } from './wasm/process-handlers.js';
 import { registerWasmKernels } from './wasm/register.js';
 
 /** Options of {@link useBackend}. */
@@ -69,7 +70,7 @@ async function start(name: EngineName, { wasmPaths }: UseBackendOptions): Promis
     }
     if (wasmPaths !== undefined) setWasmPaths(wasmPaths as string);
   }
-  const started = await setBackend(name);
+  const started = await withoutProcessHandlers(() => setBackend(name));
   if (!started || getBackend() !== name) {
     if (previous !== name && findBackend(previous) !== null) await setBackend(previous);
     throw new BackendError(`useBackend: the engine '${name}' did not start. ${REMEDIES[name]}`);

@@ -10,6 +10,7 @@ import { conv2dBackpropInput } from './kernels/conv2d-backprop-input.js';
 import { depthwiseBackpropFilter, depthwiseBackpropInput } from './kernels/depthwise-backprop.js';
 import { einsum } from './kernels/einsum.js';
 import { gather } from './kernels/gather.js';
+import { oneHot } from './kernels/one-hot.js';
 import { reverse, slice, stridedSlice, tile } from './kernels/rearrange.js';
 import { mean, sum } from './kernels/reduce.js';
 import { select } from './kernels/select.js';
@@ -35,6 +36,7 @@ const WASM_KERNELS: readonly WasmKernel[] = [
   gather,
   identity,
   mean,
+  oneHot,
   reverse,
   select,
   sign,

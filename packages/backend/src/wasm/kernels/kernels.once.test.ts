@@ -22,6 +22,7 @@ import {
   minimum,
   mul,
   notEqual,
+  oneHot,
   reverse,
   setBackend,
   sign,
@@ -257,5 +258,14 @@ describe('unsortedSegmentSum', () => {
       expect(sums.dtype).toBe('int32');
       expect(sums).toBeAllClose([5, 6, 4, 6]);
     });
+  });
+});
+
+describe('OneHot', () => {
+  it('has the type and the values that were asked for, out-of-range indices included', async () => {
+    for (const dtype of ['float32', 'int32', 'bool'] as const) {
+      await expectAgreement(() => tidy(() => oneHot(tensor([[0, 2, -1], [3, 1, 5]], [2, 3], 'int32'), 4, 1, 0, dtype)));
+    }
+    await expectAgreement(() => tidy(() => oneHot(tensor([1, 0], [2], 'int32'), 2, 0.5, -3, 'float32')));
   });
 });
