@@ -20,8 +20,10 @@ interface Outcome {
   readonly err: string;
 }
 
-function start(args: readonly string[]): { readonly child: ChildProcess; readonly outcome: Promise<Outcome> } {
-  const child = spawn(process.execPath, ['--conditions=@moe/source', '--import', 'tsx', join(import.meta.dirname, 'main.ts'), ...args], { env: { ...process.env, NO_COLOR: '1' } });
+function start(args: readonly string[], maxFileKiB?: number): { readonly child: ChildProcess; readonly outcome: Promise<Outcome> } {
+  const command = [process.execPath, '--conditions=@moe/source', '--import', 'tsx', join(import.meta.dirname, 'main.ts'), ...args];
+  const [program, ...rest] = maxFileKiB === undefined ? command : ['bash', '-c', `ulimit -f ${maxFileKiB}; exec "$@"`, 'bash', ...command];
+  const child = spawn(program!, rest, { env: { ...process.env, NO_COLOR: '1' } });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (out += String(chunk)));
   child.stderr.on('data', (chunk: Buffer) => (err += String(chunk)));
@@ -118,6 +120,16 @@ describe('the robust-experts program', () => {
     expect(damaged.code).toBe(1);
     expect(damaged.err).toContain('0.png');
     expect(damaged.err).not.toMatch(/^ {4}at /m);
+  });
+
+  it.runIf(process.platform === 'linux')('says so when the disk takes no more, and leaves nothing half-written', async () => {
+    const folder = join(root, 'full');
+    // A limit on the size of files, in KiB, stands in for a full disk.
+    const { code, err } = await start([...TINY, '--out', folder], 64).outcome;
+    expect(code).toBe(1);
+    expect(err).toMatch(/writeFileAtomic: .*checkpoint\.moe must be writable, got EFBIG.*Free space or choose another place/);
+    expect(err).not.toMatch(/^ {4}at /m);
+    expect(readdirSync(folder, { recursive: true }).filter((name) => String(name).includes('.tmp') || String(name).includes('results'))).toEqual([]);
   });
 
   it('refuses a damaged checkpoint and names it', async () => {

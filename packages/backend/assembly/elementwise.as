@@ -1,6 +1,6 @@
 // Element-wise operations on float32 over four nested dimensions. A stride counts floats; 0 repeats (broadcasts) the value.
 
-export enum Binary { Add, Subtract, Multiply, Divide, Maximum, Minimum, SquaredDifference }
+const enum Binary { Add, Subtract, Multiply, Divide, Maximum, Minimum, SquaredDifference }
 
 @inline
 function apply(op: Binary, a: v128, b: v128): v128 {
@@ -85,7 +85,7 @@ export function binary(
   }
 }
 
-export enum Comparison { Equal, NotEqual, Greater, GreaterEqual, Less, LessEqual }
+const enum Comparison { Equal, NotEqual, Greater, GreaterEqual, Less, LessEqual }
 
 @inline
 function holds(op: Comparison, a: f32, b: f32): bool {

@@ -4,5 +4,7 @@ export { copyStrided, gatherBlocks } from './copy';
 export { binary, compare, select, sign } from './elementwise';
 export { conv2d } from './forward';
 export { spread, transposeMatrix } from './layout';
+export { normalizeRows } from './normalize';
+export { maxPoolGradient } from './pooling';
 export { sum } from './reduce';
 export { addToSegments, transposedProduct } from './rows';

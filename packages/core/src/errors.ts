@@ -1,7 +1,7 @@
 const MARKER = Symbol.for('moe.error');
 
 /** What went wrong, for programs; the message is for people. */
-export type MoeErrorCode = 'ARGUMENT' | 'SHAPE' | 'NUMERICS' | 'DATA_FORMAT' | 'BACKEND' | 'CHECKPOINT' | 'ABORTED';
+export type MoeErrorCode = 'ARGUMENT' | 'SHAPE' | 'NUMERICS' | 'DATA_FORMAT' | 'BACKEND' | 'CHECKPOINT' | 'FILE' | 'ABORTED';
 
 /**
  * Base of every error that the `@moe/*` packages throw on purpose.
@@ -59,6 +59,13 @@ export class BackendError extends MoeError {
 export class CheckpointError extends MoeError {
   constructor(message: string, options?: ErrorOptions) {
     super('CHECKPOINT', message, options);
+  }
+}
+
+/** A file cannot be written: the disk is full, or the place is forbidden. */
+export class FileError extends MoeError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('FILE', message, options);
   }
 }
 

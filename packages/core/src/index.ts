@@ -24,6 +24,7 @@ export {
   BackendError,
   CheckpointError,
   DataFormatError,
+  FileError,
   MoeError,
   type MoeErrorCode,
   NumericsError,

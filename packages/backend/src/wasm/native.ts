@@ -28,6 +28,12 @@ export interface NativeKernels {
     strideH: number, strideW: number, dilationH: number, dilationW: number, padTop: number, padLeft: number,
   ): void;
   gatherBlocks(x: number, indices: number, out: number, outer: number, size: number, count: number, width: number): void;
+  maxPoolGradient(
+    x: number, dy: number, dx: number,
+    batch: number, h: number, w: number, c: number, oh: number, ow: number, kh: number, kw: number,
+    strideH: number, strideW: number, padTop: number, padLeft: number,
+  ): void;
+  normalizeRows(x: number, mean: number, factor: number, offset: number, out: number, rows: number, width: number): void;
   select(condition: number, a: number, b: number, out: number, count: number): void;
   sign(x: number, out: number, count: number): void;
   spread(

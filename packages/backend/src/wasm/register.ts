@@ -1,6 +1,7 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { type WasmKernel, installKernel } from './kernel.js';
 import { batchMatMul, fusedMatMul } from './kernels/mat-mul.js';
+import { batchNorm } from './kernels/batch-norm.js';
 import { BINARY_KERNELS } from './kernels/binary.js';
 import { COMPARISON_KERNELS } from './kernels/compare.js';
 import { concat } from './kernels/concat.js';
@@ -10,6 +11,7 @@ import { conv2dBackpropInput } from './kernels/conv2d-backprop-input.js';
 import { depthwiseBackpropFilter, depthwiseBackpropInput } from './kernels/depthwise-backprop.js';
 import { einsum } from './kernels/einsum.js';
 import { gather } from './kernels/gather.js';
+import { maxPoolGrad } from './kernels/max-pool-grad.js';
 import { oneHot } from './kernels/one-hot.js';
 import { reverse, slice, stridedSlice, tile } from './kernels/rearrange.js';
 import { mean, sum } from './kernels/reduce.js';
@@ -24,6 +26,7 @@ const WASM_KERNELS: readonly WasmKernel[] = [
   ...BINARY_KERNELS,
   ...COMPARISON_KERNELS,
   batchMatMul,
+  batchNorm,
   cast,
   concat,
   conv2d,
@@ -35,6 +38,7 @@ const WASM_KERNELS: readonly WasmKernel[] = [
   fusedMatMul,
   gather,
   identity,
+  maxPoolGrad,
   mean,
   oneHot,
   reverse,

@@ -21,7 +21,7 @@ describe('writeFileAtomic', () => {
 
   it('keeps the old content and no temporary file when it fails', async () => {
     await writeFile(join(folder, 'file'), 'x');
-    await expect(writeFileAtomic(join(folder, 'file', 'child'), 'y')).rejects.toThrow();
+    await expect(writeFileAtomic(join(folder, 'file', 'child'), 'y')).rejects.toThrow(`writeFileAtomic: ${join(folder, 'file', 'child')} must be writable, got E`);
     // Renaming a file over a folder fails after the temporary was written.
     await writeFileAtomic(join(folder, 'dir', 'inside'), 'z');
     await expect(writeFileAtomic(join(folder, 'dir'), 'y')).rejects.toThrow();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { DataFormatError } from '../errors.js';
+import { DataFormatError, FileError } from '../errors.js';
 
 /**
  * Writes a file whole or not at all: to a temporary neighbour, flushed, then renamed over the target.
@@ -9,12 +9,12 @@ import { DataFormatError } from '../errors.js';
  * @remarks
  * Whatever stops the program, a reader finds the old content or the new. Missing folders are made.
  *
- * @throws The error of the file system (disk full, no permission), after removing the temporary file; the old content stays.
+ * @throws {@link FileError} if the disk is full or the place forbidden, with the system's error as its cause; the old content stays.
  */
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.${randomUUID().slice(0, 8)}.tmp`;
   try {
+    await mkdir(dirname(path), { recursive: true });
     const file = await open(temporary, 'wx');
     try {
       await file.writeFile(data);
@@ -24,8 +24,8 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new FileError(`writeFileAtomic: ${path} must be writable, got ${(error as Error).message}. Free space or choose another place; what was there before is untouched.`, { cause: error });
   }
 }
 

@@ -2,6 +2,7 @@ import {
   type Tensor,
   add,
   backend,
+  batchNorm,
   broadcastTo,
   cast,
   clone,
@@ -12,11 +13,13 @@ import {
   equal,
   fused,
   gather,
+  grad,
   greater,
   greaterEqual,
   less,
   lessEqual,
   matMul,
+  maxPool,
   maximum,
   mean,
   minimum,
@@ -246,6 +249,28 @@ describe('conv2d', () => {
 
   it('knows channels first', () =>
     forAll([layouts], ({ of: [b, h, w, c], co, kernel, step, from }) => conv2d(normals([b, c, h, w], from) as never, normals([...kernel, c, co], from + 1) as never, step, 'same', 'NCHW'), 30));
+});
+
+describe('batchNorm', () => {
+  it('agrees with the cpu engine, with and without scale and offset', () =>
+    forAll([shape(2, 4), fc.boolean(), fc.boolean(), seed], (of, shifted, scaled, from) => {
+      const channels = [of.at(-1)!];
+      const variance = add(mul(normals(channels, from + 1), normals(channels, from + 1)), 0.1);
+      const [offset, scale] = [shifted ? normals(channels, from + 2) : undefined, scaled ? normals(channels, from + 3) : undefined];
+      return batchNorm(normals(of, from), normals(channels, from + 4) as never, variance as never, offset as never, scale as never);
+    }));
+});
+
+describe('gradient of maxPool', () => {
+  it('agrees with the cpu engine, ties included', () =>
+    forAll(
+      [fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 3, max: 8 }), fc.integer({ min: 3, max: 8 }), fc.integer({ min: 1, max: 5 })), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 }), fc.constantFrom('same', 'valid'), seed],
+      (of, size, strides, pad, from) => {
+        const x = integers(of, from);
+        const pool = (t: Tensor): Tensor => maxPool(t as never, size, strides, pad);
+        return grad(pool)(x, normals(pool(x).shape, from + 1));
+      },
+    ));
 });
 
 describe('unsortedSegmentSum', () => {

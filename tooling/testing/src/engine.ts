@@ -1,0 +1,2 @@
+/** Engine under test, named by the vitest project. */
+export const ENGINE = process.env.MOE_BACKEND ?? 'cpu';
