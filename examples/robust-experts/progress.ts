@@ -1,10 +1,11 @@
 import { type SingleBar, Presets, SingleBar as Bar } from 'cli-progress';
 
 const PLAIN_INTERVAL_MS = 10_000;
+/** Share of the work after which its speed is known well enough for an estimate. */
+const MIN_SHARE = 0.02;
 
 /** `75` → `1 min 15 s`. */
 export function formatSeconds(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '…';
   const whole = Math.max(0, Math.round(seconds));
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];
   return hours > 0 ? `${hours} h ${minutes} min` : minutes > 0 ? `${minutes} min ${whole % 60} s` : `${whole} s`;
@@ -57,7 +58,8 @@ export class Progress {
     const running = [...this.#running.values()];
     const done = this.#finished + running.reduce((sum, job) => sum + job.done, 0);
     const seconds = (Date.now() - this.#started) / 1000;
-    const left = formatSeconds(((this.#total - done) * seconds) / Math.max(done - this.#earlier, 1));
+    const today = done - this.#earlier;
+    const left = today < MIN_SHARE * this.#total ? '…' : formatSeconds(((this.#total - done) * seconds) / today);
     const text = running.map((job) => job.text).join(' · ');
     if (this.#bar) this.#bar.update(done, { left, text });
     else if (Date.now() - this.#lastLine >= PLAIN_INTERVAL_MS) {

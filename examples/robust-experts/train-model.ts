@@ -43,7 +43,7 @@ export async function trainModel(name: ModelName, { config, folder, signal, onPr
     epochs,
     objective: objective(config),
     optimizer: sgd({ momentum: 0.9, nesterov: true, weightDecay }),
-    schedule: cosine({ base: learningRate, min: 0, warmupEpochs: Math.min(1, epochs - 1) }),
+    schedule: cosine({ base: learningRate, min: 0, per: 'step' }),
     seed: config.seed,
     identity: { model: name, data: data.name, network: config.network, moe: config.moe },
     checkpoint: fileCheckpoint(files.checkpoint(folder, name)),
