@@ -46,7 +46,7 @@ describe('findings', () => {
     const text = findings(results([path('dense', 'gated', 80), path('block-switch', 'gated', 100, routing(1, 0)), path('block-switch', 0, 130), path('block-switch', 1, 0)])).join('\n');
     // 20 and 30 images differ, all one way: p = 2 · 0.5^20 and 2 · 2 · 0.5^30, both below 0.0005.
     expect(text).toContain('Gated block-switch is more robust than the dense model: +10.0 points');
-    expect(text).toContain('Robust expert: expert 0 of block-switch (65.0 %) beats the gated model (50.0 %) by +15.0 points (p = 0.000');
+    expect(text).toContain('Robust expert: expert 0 of block-switch (65.0 %) beats the gated model (50.0 %) by +15.0 points (p < 0.001');
     expect(text).toContain('Routing of block-switch collapsed on one expert: 100 %, 0 % of the test images reach experts 0 to 1 of layer4.0.');
   });
 

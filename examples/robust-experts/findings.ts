@@ -10,6 +10,7 @@ const DEAD_SHARE = 0.01;
 
 /** Share of images that withstand both attacks. */
 const robustShare = (record: PathRecord): number => countRight(robustFlags(record)) / record.images;
+const pText = (p: number): string => (p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`);
 const points = (difference: number): string => `${difference >= 0 ? '+' : '−'}${Math.abs(100 * difference).toFixed(1)} points`;
 
 /** Paired comparison of the same images on two paths: exact McNemar test on the images that only one of them withstands. */
@@ -23,7 +24,7 @@ function compare(a: PathRecord, b: PathRecord): { readonly difference: number; r
 function againstDense(results: Results, model: ModelName): string {
   const { difference, p } = compare(gatedOf(results, model), gatedOf(results, 'dense'));
   const verdict = p < ALPHA ? (difference > 0 ? 'is more robust than' : 'is less robust than') : 'does not differ significantly in robustness from';
-  return `Gated ${model} ${verdict} the dense model: ${points(difference)} of accuracy under attack (paired exact test, p = ${p.toFixed(3)}).`;
+  return `Gated ${model} ${verdict} the dense model: ${points(difference)} of accuracy under attack (paired exact test, ${pText(p)}).`;
 }
 
 function bestExpert(results: Results, model: ModelName): string {
@@ -37,8 +38,8 @@ function bestExpert(results: Results, model: ModelName): string {
   const name = `${pathLabel(best.path)} of ${model} (${percent(robustShare(best))})`;
   const reference = `the gated model (${percent(robustShare(gated))})`;
   if (difference <= 0) return `No single expert of ${model} withstands attacks better than ${reference}; the best is ${pathLabel(best.path)} (${percent(robustShare(best))}).`;
-  if (corrected >= ALPHA) return `The best single path of ${model}, ${name}, is ahead of ${reference}, but not significantly (p = ${corrected.toFixed(3)} after correction for ${experts.length} experts).`;
-  return `Robust expert: ${name} beats ${reference} by ${points(difference)} (p = ${corrected.toFixed(3)} after correction for ${experts.length} experts).`;
+  if (corrected >= ALPHA) return `The best single path of ${model}, ${name}, is ahead of ${reference}, but not significantly (${pText(corrected)} after correction for ${experts.length} experts).`;
+  return `Robust expert: ${name} beats ${reference} by ${points(difference)} (${pText(corrected)} after correction for ${experts.length} experts).`;
 }
 
 function routing(results: Results, model: ModelName): string {
