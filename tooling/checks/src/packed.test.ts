@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PACKAGES, ROOT } from './packages.mjs';
+import { buildPackages } from './build-packages.js';
+import { PACKAGES } from './packages.mjs';
 
 const exec = promisify(execFile);
 const project = mkdtempSync(join(tmpdir(), 'moe-packed-'));
 const tarballs = join(project, 'tarballs');
-const run = (command: string, args: string[], cwd: string) => exec(command, args, { cwd, timeout: 280_000, env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' } });
+const run = (command: string, args: string[], cwd: string) => exec(command, args, { cwd, timeout: 280_000 });
 
 interface Manifest {
   name: string;
@@ -40,7 +41,7 @@ const names: Record<string, string> = {
 };
 
 beforeAll(async () => {
-  await run('npx', ['turbo', 'run', 'build', '--filter=./packages/*', '--output-logs=errors-only'], ROOT);
+  await buildPackages();
   mkdirSync(tarballs);
   for (const { folder } of PACKAGES) await run('pnpm', ['pack', '--pack-destination', tarballs], folder);
   const files = readdirSync(tarballs);
