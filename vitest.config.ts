@@ -18,22 +18,19 @@ const engine = (name: string) => ({
   },
 });
 
+/** Tests of the built packages. */
+const BUILT = '**/*.built.test.ts';
+const ONCE = ['packages/*/src/**/*.once.test.ts', 'examples/**/*.test.ts', 'tooling/**/*.test.ts'];
+const once = { pool: 'forks' as const, testTimeout: 300_000 };
+
 export default defineConfig({
   test: {
     reporters: ['default', './tooling/checks/src/summary-reporter.mjs'],
     projects: [
       engine('cpu'),
       engine('wasm'),
-      {
-        resolve: { conditions },
-        ssr: { resolve: { conditions } },
-        test: {
-          name: 'once',
-          include: ['packages/*/src/**/*.once.test.ts', 'examples/**/*.test.ts', 'benchmarks/**/*.test.ts', 'tooling/**/*.test.ts'],
-          testTimeout: 300_000,
-          pool: 'forks' as const,
-        },
-      },
+      { resolve: { conditions }, ssr: { resolve: { conditions } }, test: { ...once, name: 'once', include: ONCE, exclude: [BUILT, '**/node_modules/**'] } },
+      { test: { ...once, name: 'built', include: [BUILT], globalSetup: './tooling/checks/src/build-packages.ts' } },
     ],
   },
 });

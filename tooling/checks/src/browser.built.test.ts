@@ -7,8 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { build } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildPackages } from './build-packages.js';
+import { afterAll, describe, expect, it } from 'vitest';
 import { PACKAGES } from './packages.mjs';
 
 const folder = join(mkdtempSync(join(tmpdir(), 'moe-browser-')));
@@ -36,7 +35,6 @@ async function run() {
 let server: Server;
 let browser: ChildProcess | undefined;
 
-beforeAll(buildPackages, 300_000);
 afterAll(async () => {
   if (browser?.exitCode === null) {
     browser.kill();

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildPackages } from './build-packages.js';
 import { PACKAGES } from './packages.mjs';
 
 const exec = promisify(execFile);
@@ -41,7 +40,6 @@ const names: Record<string, string> = {
 };
 
 beforeAll(async () => {
-  await buildPackages();
   mkdirSync(tarballs);
   for (const { folder } of PACKAGES) await run('pnpm', ['pack', '--pack-destination', tarballs], folder);
   const files = readdirSync(tarballs);
