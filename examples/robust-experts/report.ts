@@ -1,3 +1,4 @@
+import { wilsonInterval } from '@moe/core';
 import {
   type Figure,
   type Table,
@@ -11,7 +12,6 @@ import {
   shareOverTime,
   table,
   tradeOffScatter,
-  wilsonInterval,
 } from '@moe/report';
 import { isDense, pathLabel } from './jobs.js';
 import type { Results } from './results.js';

@@ -2,7 +2,6 @@ export { type ApgdOptions, type ApgdVariant, apgd } from './apgd.js';
 export { type EvaluateOptions, evaluate } from './evaluate/evaluate.js';
 export type { AttackResult, CleanResult, Evaluation, EvaluationEvent, Finding, Flags, RobustResult, Trust } from './evaluate/evaluation.js';
 export type { EvaluationState } from './evaluate/state.js';
-export { type Interval, wilsonInterval } from './evaluate/wilson-interval.js';
 export { type FgsmOptions, fgsm } from './fgsm.js';
 export type { Ball, StartKind } from './geometry/ball.js';
 export type { AttackNorm } from './geometry/geometry.js';

@@ -32,3 +32,4 @@ export {
   isMoeError,
 } from './errors.js';
 export { type Rng, type RngState, createRng, restoreRng } from './rng/rng.js';
+export { type Interval, wilsonInterval } from './statistics/wilson-interval.js';

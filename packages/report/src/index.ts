@@ -16,7 +16,6 @@ export { type Count, type ProportionComparison, compareProportions } from './sta
 export { type ComparisonOptions, describeComparison } from './statistics/describe-comparison.js';
 export { holm } from './statistics/holm.js';
 export { mcnemar } from './statistics/mcnemar.js';
-export { type Interval, wilsonInterval } from './statistics/wilson-interval.js';
 export { count, duration, interval, percent } from './table/format.js';
 export { type Column, type Table, type TableOptions, table } from './table/table.js';
 export type { TextOptions } from './table/text.js';

@@ -1,11 +1,10 @@
-import { type Attack, ArgumentError, type Bounds, type Dataset, type LogitsFn, createRng, expectArgument, expectInteger, expectKnownKeys, throwIfAborted } from '@moe/core';
+import { type Attack, ArgumentError, type Bounds, type Dataset, type LogitsFn, createRng, expectArgument, expectInteger, expectKnownKeys, throwIfAborted, wilsonInterval } from '@moe/core';
 import type { Evaluation, EvaluationEvent, RobustResult } from './evaluation.js';
 import { findingsOf, trustOf } from './findings.js';
 import { judgeBatch } from './judge-batch.js';
 import { createClock } from './clock.js';
 import { type EvaluationState, type Fingerprint, readState, writeState } from './state.js';
 import { type Tally, countOnes, emptyTally, joinTallies } from './tally.js';
-import { wilsonInterval } from './wilson-interval.js';
 
 export interface EvaluateOptions {
   readonly model: LogitsFn;

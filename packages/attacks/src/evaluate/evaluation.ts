@@ -1,5 +1,4 @@
-import type { AttackAccess, Bounds } from '@moe/core';
-import type { Interval } from './wilson-interval.js';
+import type { AttackAccess, Bounds, Interval } from '@moe/core';
 
 /** How far a number may be trusted: as it stands, with a doubt that is named, or not at all. */
 export type Trust = 'ok' | 'suspect' | 'invalid';

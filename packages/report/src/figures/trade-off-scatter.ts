@@ -1,5 +1,4 @@
-import { expectKnownKeys } from '@moe/core';
-import type { Interval } from '../statistics/wilson-interval.js';
+import { type Interval, expectKnownKeys } from '@moe/core';
 import { displayWidth } from '../internal/display-width.js';
 import { distinct, expectFilled, expectProportion, expectText } from '../internal/expect.js';
 import { type Figure, figure } from './figure.js';

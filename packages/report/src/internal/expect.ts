@@ -1,5 +1,4 @@
-import { expectArgument, expectNumber } from '@moe/core';
-import type { Interval } from '../statistics/wilson-interval.js';
+import { type Interval, expectArgument, expectNumber } from '@moe/core';
 
 export function expectText(caller: string, name: string, value: string): void {
   expectArgument(caller, name, typeof value === 'string' && value.trim() !== '', 'be a text', value);

@@ -1,6 +1,5 @@
-import { expectInteger, expectKnownKeys, expectNumber } from '@moe/core';
+import { type Interval, expectInteger, expectKnownKeys, expectNumber, wilsonInterval } from '@moe/core';
 import { logFactorials } from './binomial.js';
-import { type Interval, wilsonInterval } from './wilson-interval.js';
 
 /** How often something happened in independent trials. */
 export interface Count {

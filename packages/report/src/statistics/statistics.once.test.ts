@@ -4,51 +4,6 @@ import { compareProportions } from './compare-proportions.js';
 import { describeComparison } from './describe-comparison.js';
 import { holm } from './holm.js';
 import { mcnemar } from './mcnemar.js';
-import { normalQuantile } from './normal-quantile.js';
-import { wilsonInterval } from './wilson-interval.js';
-
-describe('normalQuantile', () => {
-  // statistics.NormalDist().inv_cdf of Python 3.11
-  it.each([[0.5, 0], [0.75, 0.6744897501960817], [0.975, 1.959963984540054], [0.995, 2.5758293035489], [0.99995, 3.89059188641312]])('of %f is %f', (p, expected) => {
-    expect(normalQuantile(p)).toBeCloseTo(expected, 9);
-  });
-});
-
-describe('wilsonInterval', () => {
-  it('has the limits published by Newcombe 1998 (Stat. Med. 17:857, table I)', () => {
-    for (const [successes, n, low, high] of [[81, 263, 0.2553, 0.3662], [15, 148, 0.0624, 0.1605], [0, 20, 0, 0.1611], [1, 29, 0.0061, 0.1718]] as const) {
-      const interval = wilsonInterval(successes, n);
-      expect(interval.low).toBeCloseTo(low, 4);
-      expect(interval.high).toBeCloseTo(high, 4);
-    }
-  });
-
-  it('widens with the confidence', () => {
-    // the formula in Python with NormalDist().inv_cdf(0.995)
-    expect(wilsonInterval(125, 200, 0.99).low).toBeCloseTo(0.5341432600588286, 9);
-    expect(wilsonInterval(125, 200, 0.99).high).toBeCloseTo(0.7078294213345856, 9);
-  });
-
-  it('solves |p̂ − p| = z √(p(1 − p)/n) at both limits, contains p̂ and mirrors', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 2000 }).chain((n) => fc.tuple(fc.constant(n), fc.integer({ min: 0, max: n }))), ([n, k]) => {
-        const { low, high } = wilsonInterval(k, n);
-        for (const p of [low, high]) expect((k / n - p) ** 2).toBeCloseTo((1.959963984540054 ** 2 * p * (1 - p)) / n, 9);
-        expect(low).toBeLessThanOrEqual(k / n);
-        expect(high).toBeGreaterThanOrEqual(k / n);
-        expect(wilsonInterval(n - k, n).low).toBeCloseTo(1 - high, 12);
-      }),
-      { seed: 1, numRuns: 50 },
-    );
-  });
-
-  it('refuses impossible counts', () => {
-    expect(() => wilsonInterval(3, 2)).toThrow('wilsonInterval: successes must be an integer in [0, 2], got 3.');
-    expect(() => wilsonInterval(0, 0)).toThrow('n must be an integer ≥ 1');
-    expect(() => wilsonInterval(Number.NaN, 2)).toThrow('successes');
-    expect(() => wilsonInterval(1, 2, 95)).toThrow('confidence must be a finite number in [0.5, 0.9999], got 95.');
-  });
-});
 
 describe('compareProportions', () => {
   it('has the limits published by Newcombe 1998 (Stat. Med. 17:873, table II, method 10)', () => {

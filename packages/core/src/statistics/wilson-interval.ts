@@ -1,11 +1,9 @@
-import { expectArgument, expectInteger } from '@moe/core';
+import { expectArgument, expectInteger } from '../checks.js';
 
 /** Confidence interval of a proportion. */
 export interface Interval {
   readonly low: number;
   readonly high: number;
-  /** Chance that such an interval covers the true proportion, e.g. 0.95. */
-  readonly confidence: number;
 }
 
 /** Φ(z) − ½ for z ≥ 0; series of Marsaglia 2004, "Evaluating the Normal Distribution". */
@@ -28,25 +26,25 @@ function normalQuantile(mass: number): number {
 }
 
 /**
- * Wilson's score interval for a proportion; honest for few trials and for proportions near 0 and 1.
+ * Wilson's score interval for a proportion, without continuity correction; honest for few trials and for proportions near 0 and 1.
  *
  * @param successes  - integer in `[0, n]`.
  * @param n          - number of trials; 0 gives `[0, 1]`.
- * @param confidence - in `(0, 1)`.
+ * @param confidence - chance that such an interval covers the true proportion, in `(0, 1)`. @defaultValue 0.95
  * @throws {@link ArgumentError} if an argument is out of range.
  * @see Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22.
  *
  * @example
- * wilsonInterval(8, 10); // { low: 0.490…, high: 0.943…, confidence: 0.95 }
+ * wilsonInterval(8, 10); // { low: 0.490…, high: 0.943… }
  */
 export function wilsonInterval(successes: number, n: number, confidence = 0.95): Interval {
   expectInteger('wilsonInterval', 'n', n, 0);
   expectInteger('wilsonInterval', 'successes', successes, 0, n);
   expectArgument('wilsonInterval', 'confidence', confidence > 0 && confidence < 1, 'lie in (0, 1)', confidence);
-  if (n === 0) return { low: 0, high: 1, confidence };
+  if (n === 0) return { low: 0, high: 1 };
   const z2 = normalQuantile(confidence / 2) ** 2;
   const share = successes / n;
   const centre = (share + z2 / (2 * n)) / (1 + z2 / n);
   const half = Math.sqrt(z2 * ((share * (1 - share)) / n + z2 / (4 * n * n))) / (1 + z2 / n);
-  return { low: successes === 0 ? 0 : centre - half, high: successes === n ? 1 : centre + half, confidence };
+  return { low: successes === 0 ? 0 : centre - half, high: successes === n ? 1 : centre + half };
 }
