@@ -1,6 +1,9 @@
 export { type CountMacsOptions, countMacs, countParameters } from './counting/count.js';
+export { BlockMoe } from './layers/block-moe.js';
 export type { MoeCall } from './layers/call-arguments.js';
+export { ConvMoe } from './layers/conv-moe.js';
 export { registerMoeLayers } from './layers/register.js';
+export type { RoutedLayerArgs } from './layers/routed-layer.js';
 export { type LogitsFnOptions, logitsFn } from './model/logits-fn.js';
 export { modelWeights } from './model/model-weights.js';
 export { moeModel } from './model/moe-model.js';

@@ -12,7 +12,14 @@ import { type WeightSpec, blockWeights } from './weights.js';
  * A residual block whose experts are whole BasicBlocks: own batch norms, own skip, own last ReLU.
  *
  * @remarks
- * The statistics of an expert are over the rows it was given; an expert without rows changes nothing.
+ * The statistics of an expert are over the rows it was given; an expert without rows changes nothing. `resnet` places it; in a model of your own
+ * it is used as any tfjs layer, and {@link moeModel} steers it.
+ *
+ * @see {@link https://arxiv.org/abs/2509.05086 | Robust Experts, 2025}
+ *
+ * @example
+ * const moe = new BlockMoe({ name: 'moe', block: { inChannels: 16, filters: 32, stride: 2 }, router, seed: 1 });
+ * const y = moe.apply(x); // [B,H,W,16] → [B,H/2,W/2,32]
  */
 export class BlockMoe extends RoutedLayer {
   static readonly className = 'BlockMoe';
@@ -25,6 +32,10 @@ export class BlockMoe extends RoutedLayer {
 
   get part(): LayerPart {
     return { kind: 'blockMoe', block: this.block, router: this.router };
+  }
+
+  protected get inChannels(): number {
+    return this.block.inChannels;
   }
 
   protected expertWeights(): readonly WeightSpec[] {

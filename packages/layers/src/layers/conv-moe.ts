@@ -5,7 +5,15 @@ import type { ConvSpec, LayerPart } from '../spec/parts.js';
 import { RoutedLayer, type RoutedLayerArgs } from './routed-layer.js';
 import { type WeightSpec, convWeights } from './weights.js';
 
-/** A convolution whose experts are bare convolutions; the batch norm after it is shared. */
+/**
+ * A convolution whose experts are bare convolutions without bias; the batch norm after it is shared.
+ *
+ * @see {@link https://arxiv.org/abs/2509.05086 | Robust Experts, 2025}
+ *
+ * @example
+ * const moe = new ConvMoe({ name: 'moe', conv: { inChannels: 16, filters: 32, kernelSize: 3, stride: 1 }, router, seed: 1 });
+ * const y = moe.apply(x); // [B,H,W,16] → [B,H,W,32]
+ */
 export class ConvMoe extends RoutedLayer {
   static readonly className = 'ConvMoe';
   readonly conv: ConvSpec;
@@ -17,6 +25,10 @@ export class ConvMoe extends RoutedLayer {
 
   get part(): LayerPart {
     return { kind: 'convMoe', conv: this.conv, router: this.router };
+  }
+
+  protected get inChannels(): number {
+    return this.conv.inChannels;
   }
 
   protected expertWeights(): readonly WeightSpec[] {

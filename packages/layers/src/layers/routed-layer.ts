@@ -1,5 +1,5 @@
 // Shapes: B batch, H W pixels, C channels, E experts.
-import { type MoeLayerInfo, createRng } from '@moe/core';
+import { type MoeLayerInfo, createRng, expectArgument } from '@moe/core';
 import { type RouteContext, type Router, dispatch, routerFromConfig } from '@moe/router';
 import { type Tensor, type serialization, dispose, tidy } from '@tensorflow/tfjs-core';
 import type { LayerVariable, Shape } from '@tensorflow/tfjs-layers';
@@ -12,9 +12,11 @@ import { type LayerArgs, WeightedLayer, onlyTensor, rowShapeOf } from './weighte
 
 type Weights = Readonly<Record<string, LayerVariable>>;
 
+/** Options of every MoE layer; the name of the layer is its key in `ForwardOptions.experts`. */
 export interface RoutedLayerArgs extends LayerArgs {
   /** The router itself, or its saved name and options. */
   readonly router: Router | string;
+  /** Decides the first weights, together with the name of the layer; integer ≥ 0. */
   readonly seed: number;
 }
 
@@ -30,6 +32,8 @@ export abstract class RoutedLayer extends WeightedLayer {
   }
 
   abstract get part(): LayerPart;
+  /** Channels that the experts take. */
+  protected abstract get inChannels(): number;
   protected abstract expertWeights(): readonly WeightSpec[];
   protected abstract runExpert(weights: Weights, rows: Tensor, call: CallArguments): Tensor;
 
@@ -39,6 +43,8 @@ export abstract class RoutedLayer extends WeightedLayer {
   }
 
   override build(inputShape: Shape): void {
+    const channels = inputShape.at(-1);
+    expectArgument(this.getClassName(), `input of '${this.name}'`, inputShape.length === 4 && channels === this.inChannels, `have shape [B,H,W,${this.inChannels}]`, inputShape);
     const initial = this.router.init(rowShapeOf(inputShape), createRng(this.seed).stream(this.name).stream('router'));
     try {
       this.#routerWeights = Object.fromEntries(
