@@ -1,5 +1,6 @@
-import { type Attack, expectArgument, expectKnownKeys, expectNumber } from '@moe/core';
+import { type Attack, expectArgument, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
 import { ascend } from './internal/ascent.js';
+import type { Goal } from './internal/best.js';
 import { type GradientAttackOptions, SHARED_KEYS, expectSharedOptions, freeze, nameOf } from './internal/options.js';
 import { createProblem, toPerturbation } from './internal/problem.js';
 
@@ -8,6 +9,8 @@ export interface FgsmOptions extends GradientAttackOptions {
   readonly randomStart?: boolean;
   /** Length of the step, in input units. @defaultValue eps; 1.25 · eps with a random start (Wong et al. 2020, Sec. 4.1) */
   readonly stepSize?: number;
+  /** As in {@link PgdOptions}: `'maxLoss'` steps on every row, also on those that are wrong already; what training wants. @defaultValue 'misclassify' */
+  readonly goal?: Goal;
 }
 
 /**
@@ -25,13 +28,14 @@ export interface FgsmOptions extends GradientAttackOptions {
  * const attack = fgsm({ eps: 8 / 255 });
  */
 export function fgsm(options: FgsmOptions): Attack<Required<FgsmOptions>> {
-  expectKnownKeys('fgsm', options, [...SHARED_KEYS, 'randomStart', 'stepSize']);
-  const { eps, norm = 'Linf', loss = 'ce', bounds = [0, 1], label = '', randomStart = false } = options;
+  expectKnownKeys('fgsm', options, [...SHARED_KEYS, 'randomStart', 'stepSize', 'goal']);
+  const { eps, norm = 'Linf', loss = 'ce', bounds = [0, 1], label = '', randomStart = false, goal = 'misclassify' } = options;
   const { stepSize = randomStart ? 1.25 * eps : eps } = options;
   expectSharedOptions('fgsm', { eps, norm, loss, bounds, label });
   expectArgument('fgsm', 'randomStart', typeof randomStart === 'boolean', 'be true or false', randomStart);
   expectNumber('fgsm', 'stepSize', stepSize, 0);
-  const filled = freeze({ eps, norm, loss, bounds, label, randomStart, stepSize });
+  expectOneOf('fgsm', 'goal', goal, ['misclassify', 'maxLoss']);
+  const filled = freeze({ eps, norm, loss, bounds, label, randomStart, stepSize, goal });
   const name = nameOf('fgsm', label);
   return Object.freeze<Attack<Required<FgsmOptions>>>({
     name,
@@ -40,7 +44,7 @@ export function fgsm(options: FgsmOptions): Attack<Required<FgsmOptions>> {
     perturb: (model, inputs, labels, context) => {
       const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
       const start = randomStart ? 'uniform' : 'none';
-      return toPerturbation(problem, ascend(problem, { ...filled, steps: 1, start, restarts: 1, goal: 'misclassify' }));
+      return toPerturbation(problem, ascend(problem, { ...filled, steps: 1, start, restarts: 1 }));
     },
   });
 }

@@ -100,6 +100,17 @@ describe('pgd', () => {
 });
 
 describe('fgsm', () => {
+  it('steps on wrong rows too under maxLoss', () => {
+    const net = tinyNet(6, 3, 1);
+    const x = tensor2d(createRng(2).uniform(12, 0.2, 0.8), [2, 6]);
+    const wrong = tensor1d(Array.from(predictions(net, x), (label) => (label + 1) % 3), 'int32');
+    const kept = fgsm({ eps: 0.01 }).perturb(net, x, wrong, { rng: createRng(1) });
+    const moved = fgsm({ eps: 0.01, goal: 'maxLoss' }).perturb(net, x, wrong, { rng: createRng(1) });
+    expect(kept.adversarial).toBeAllClose(x, { rtol: 0, atol: 0 });
+    expect(Array.from(moved.loss.dataSync()).every((loss, row) => loss > kept.loss.dataSync()[row]!)).toBe(true);
+    expect(() => fgsm({ eps: 0.01, goal: 'both' as 'maxLoss' })).toThrow("fgsm: goal must be one of 'misclassify', 'maxLoss', got 'both'.");
+  });
+
   it('steps by eps along the sign of the gradient', () => {
     const model = linearModel([[-1, 1], [1, -1]], [9, 0]);
     const attack = fgsm({ eps: 0.1 });
@@ -117,7 +128,7 @@ describe('fgsm', () => {
 
   it('steps by 1.25 eps from a random start', () => {
     expect(fgsm({ eps: 0.1, randomStart: true }).options.stepSize).toBeAllClose(0.125);
-    expect(fgsm({ eps: 0.1 }).options).toMatchObject({ stepSize: 0.1, randomStart: false });
+    expect(fgsm({ eps: 0.1 }).options).toMatchObject({ stepSize: 0.1, randomStart: false, goal: 'misclassify' });
     expect(() => fgsm({ eps: 0.1, steps: 2 } as FgsmOptions)).toThrow(/unknown option 'steps'/);
   });
 });
