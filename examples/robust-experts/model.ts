@@ -19,11 +19,15 @@ export interface Model {
 /** Balance losses of Robust Experts, Sec. 3, by the second half of a model's name. */
 const LOSSES = { switch: centredSwitchLoss, entropy: entropyLoss, 'column-entropy': columnEntropyLoss } as const;
 
+/** Losses under which the paper's router has no noise while training (its released code, TopKGate). */
+const NOISELESS: readonly (keyof typeof LOSSES)[] = ['entropy'];
+
 /** Builds the network that `name` stands for; the same configuration gives the same initial weights. */
 export function buildModel(name: ModelName, config: Config, data: Dataset): Model {
   const { depth, width, stem } = config.network;
   const { at, numExperts, topK, gate, balanceWeight, noiseStd } = config.moe;
-  const [kind, ...loss] = name.split('-');
+  const [kind, ...rest] = name.split('-');
+  const loss = rest.join('-') as keyof typeof LOSSES;
   const network = resnet({
     depth,
     width,
@@ -41,8 +45,8 @@ export function buildModel(name: ModelName, config: Config, data: Dataset): Mode
               numExperts,
               topK,
               gate: gate === 'gap-fc' ? gapFc() : convGap({ kernel: 3 }),
-              balance: { loss: LOSSES[loss.join('-') as keyof typeof LOSSES], weight: balanceWeight },
-              noiseStd,
+              balance: { loss: LOSSES[loss], weight: balanceWeight },
+              noiseStd: NOISELESS.includes(loss) ? 0 : noiseStd,
             }),
           },
         }),

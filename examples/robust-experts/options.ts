@@ -31,7 +31,7 @@ const FLAGS: readonly Flag[] = [
   { flag: 'top-k', value: 'K', path: ['moe', 'topK'], parse: number, help: 'experts that run per image' },
   { flag: 'gate', value: 'NAME', path: ['moe', 'gate'], parse: text, help: 'gap-fc or conv-gap' },
   { flag: 'balance-weight', value: 'X', path: ['moe', 'balanceWeight'], parse: number, help: 'weight of the balance loss' },
-  { flag: 'noise-std', value: 'X', path: ['moe', 'noiseStd'], parse: number, help: 'router noise while training, in units of the spread of the gates' },
+  { flag: 'noise-std', value: 'X', path: ['moe', 'noiseStd'], parse: number, help: 'router noise while training, in units of the spread of the gates; none with entropy, as in the paper' },
   { flag: 'epochs', value: 'N', path: ['training', 'epochs'], parse: number, help: 'training epochs' },
   { flag: 'batch-size', value: 'N', path: ['training', 'batchSize'], parse: number, help: 'images per training step' },
   { flag: 'learning-rate', value: 'X', path: ['training', 'learningRate'], parse: number, help: 'peak learning rate of SGD with Nesterov momentum 0.9' },
