@@ -11,7 +11,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const TINY = (
   '--models dense,block-entropy --experts 2 --width 4 --train-images 96 --test-images 10 --epochs 2 --batch-size 32 ' +
-  '--train-steps 1 --pgd-steps 2 --apgd-steps 8 --eval-batch-size 5'
+  '--train-steps 1 --pgd-steps 2 --apgd-steps 8 --eval-batch-size 5 --backend wasm'
 ).split(' ');
 
 interface Outcome {
