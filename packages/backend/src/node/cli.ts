@@ -76,10 +76,8 @@ async function main(): Promise<void> {
   say('TensorFlow is removed.');
 }
 
-try {
-  await main();
-} catch (error) {
+main().catch((error: unknown) => {
   if (!isMoeError(error) && !String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')) throw error;
   process.stderr.write(`${(error as Error).message}\n`);
   process.exitCode = 1;
-}
+});

@@ -60,7 +60,7 @@ export async function installTensorflow(options: InstallTensorflowOptions = {}):
   } catch (error) {
     throw asFileError(error, target);
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
   }
   return findTensorflow()!;
 }
