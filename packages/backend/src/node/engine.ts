@@ -5,6 +5,7 @@ import { type KernelBackend, findBackend, registerBackend } from '@tensorflow/tf
 import { createBinding } from './binding.js';
 import { createContext } from './context.js';
 import { findTensorflow } from './installation.js';
+import { registerExplicitPadding } from './kernels/explicit-padding.js';
 import { loadLibrary } from './library.js';
 import { createStatus } from './status.js';
 
@@ -34,6 +35,7 @@ export async function registerTensorflow(threads?: number): Promise<void> {
   const binding = createBinding(library, status, context);
   restoreUtilities();
   const { NodeJSKernelBackend } = await importKernels();
+  registerExplicitPadding(NAME);
   const backend = new NodeJSKernelBackend(binding as never, '@moe/backend') as unknown as KernelBackend;
   registerBackend(NAME, () => Object.assign(backend, { threads: threads ?? availableParallelism() }));
 }

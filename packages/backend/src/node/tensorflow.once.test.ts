@@ -78,6 +78,8 @@ describe.skipIf(!installed)('the engine tensorflow (skipped unless `pnpm backend
   it.each<[string, (...x: Tensor[]) => Tensor, number[][]]>([
     ['convolution', (x, f) => conv2d(x as Tensor4D, f as Tensor4D, 1, 'same'), [[2, 5, 6, 3], [3, 3, 3, 4]]],
     ['strided convolution', (x, f) => conv2d(x as Tensor4D, f as Tensor4D, 2, 'valid'), [[2, 7, 6, 3], [3, 2, 3, 4]]],
+    ['convolution padded by a number', (x, f) => conv2d(x as Tensor4D, f as Tensor4D, 2, 1, 'NHWC', 1, 'floor'), [[2, 6, 7, 3], [3, 3, 3, 4]]],
+    ['maximum pooling padded by a number', (x) => maxPool(x as Tensor4D, 3, 2, 1, 'floor'), [[2, 6, 7, 3]]],
     ['depthwise convolution', (x, f) => depthwiseConv2d(x as Tensor4D, f as Tensor4D, 1, 'same'), [[2, 5, 6, 3], [3, 3, 3, 2]]],
     ['convolution and ReLU', (x, f) => relu(conv2d(x as Tensor4D, f as Tensor4D, 1, 'same')), [[2, 5, 6, 3], [3, 3, 3, 4]]],
     ['ReLU', relu, [[4, 5]]],
