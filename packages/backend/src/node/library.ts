@@ -5,7 +5,7 @@ import { BackendError } from '@moe/core';
 export type Pointer = bigint;
 
 /** Memory of JavaScript that TensorFlow reads or writes during a call. */
-export type Memory = NodeJS.TypedArray | null;
+type Memory = NodeJS.TypedArray | null;
 
 /** What this engine calls of TensorFlow's C interface, by koffi's declarations; parameters as in `tensorflow/c/c_api.h` and `tensorflow/c/eager/c_api.h`. */
 const DECLARATIONS = {
