@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { findTensorflow } from './packages/backend/src/node/installation.js';
 
 const conditions = ['@moe/source'];
 
@@ -29,6 +30,7 @@ export default defineConfig({
     projects: [
       engine('cpu'),
       engine('wasm'),
+      ...(findTensorflow() === undefined ? [] : [engine('tensorflow')]),
       { resolve: { conditions }, ssr: { resolve: { conditions } }, test: { ...once, name: 'once', include: ONCE, exclude: [BUILT, '**/node_modules/**'] } },
       { test: { ...once, name: 'built', include: [BUILT], globalSetup: './tooling/checks/src/build-packages.ts' } },
     ],

@@ -1,4 +1,4 @@
-import { env, getBackend, getKernel, version_core } from '@tensorflow/tfjs-core';
+import { backend, env, getBackend, getKernel, version_core } from '@tensorflow/tfjs-core';
 import { getThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import { isOurs } from './wasm/kernel.js';
 
@@ -17,6 +17,7 @@ export interface BackendDescription {
 /** Describes the running engine, as plain data for logs and result files. */
 export function describeBackend(): BackendDescription {
   const engine = getBackend();
+  if (engine === 'tensorflow') return { engine, tfjs: version_core, simd: true, threads: (backend() as unknown as { readonly threads: number }).threads };
   const wasm = engine === 'wasm';
   return { engine, tfjs: version_core, simd: wasm && env().getBool('WASM_HAS_SIMD_SUPPORT'), threads: wasm ? Math.max(1, getThreadsCount()) : 1 };
 }

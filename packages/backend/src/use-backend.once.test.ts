@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { backend, getBackend, getKernel, memory, tensor } from '@tensorflow/tfjs-core';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { describeBackend, describeKernels } from './describe-backend.js';
 import { useBackend } from './use-backend.js';
 
@@ -13,9 +13,16 @@ function run(lines: string): string {
   return execFileSync(process.execPath, ['--conditions=@moe/source', '--import', 'tsx', '--input-type=module', '-e', script], { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
 }
 
+/** Why `'auto'` passes over TensorFlow, which is hidden from this file; `node/tensorflow.once.test.ts` is about it. */
+const NOT_INSTALLED = { engine: 'tensorflow', reason: "useBackend: the engine 'tensorflow' is not installed. Run `npx moe-backend install tensorflow`." };
+
+beforeAll(() => {
+  process.env.XDG_CACHE_HOME = '/nowhere';
+});
+
 describe('useBackend', () => {
   it('takes the fastest engine and says which', async () => {
-    expect(await useBackend('auto')).toEqual({ engine: 'wasm', tfjs: '4.22.0', simd: true, threads: 1, passedOver: [] });
+    expect(await useBackend('auto')).toEqual({ engine: 'wasm', tfjs: '4.22.0', simd: true, threads: 1, passedOver: [NOT_INSTALLED] });
     expect(describeBackend()).toEqual({ engine: 'wasm', tfjs: '4.22.0', simd: true, threads: 1 });
   });
 
@@ -35,7 +42,7 @@ describe('useBackend', () => {
   });
 
   it('refuses unknown engines and options, before anything is started', async () => {
-    await expect(useBackend('webgl' as 'wasm')).rejects.toThrow("useBackend: name must be one of 'auto', 'wasm', 'cpu', got 'webgl'.");
+    await expect(useBackend('webgl' as 'wasm')).rejects.toThrow("useBackend: name must be one of 'auto', 'tensorflow', 'wasm', 'cpu', got 'webgl'.");
     await expect(useBackend('wasm', { wasmPath: '/x/' } as object)).rejects.toThrow("unknown option 'wasmPath'. Did you mean 'wasmPaths'?");
   });
 
@@ -44,10 +51,15 @@ describe('useBackend', () => {
     expect(run(lines)).toMatch(/^BACKEND useBackend: the engine 'wasm' did not start\. .*wasmPaths.*\| cpu$/);
   });
 
+  it('says how to install an engine that is not there', async () => {
+    await expect(useBackend('tensorflow')).rejects.toThrow(NOT_INSTALLED.reason);
+    await expect(useBackend('tensorflow', { threads: 0 })).rejects.toThrow('useBackend: threads must be an integer in [1, 1024], got 0.');
+  });
+
   it("goes on to the next engine under 'auto', and says why", () => {
     const { engine, passedOver } = JSON.parse(run("console.log(JSON.stringify(await useBackend('auto', { wasmPaths: '/nowhere/' })));")) as Awaited<ReturnType<typeof useBackend>>;
     expect(engine).toBe('cpu');
-    expect(passedOver).toEqual([{ engine: 'wasm', reason: expect.stringContaining('did not start') as string }]);
+    expect(passedOver).toEqual([NOT_INSTALLED, { engine: 'wasm', reason: expect.stringContaining('did not start') as string }]);
   });
 
   it('leaves it to the program how it dies', () => {

@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { backend, env, findBackend, getBackend, ready, setBackend } from '@tensorflow/tfjs-core';
 import { type BackendWasm, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
-import { BackendError, expectKnownKeys, expectOneOf, isMoeError } from '@moe/core';
+import { BackendError, expectInteger, expectKnownKeys, expectOneOf, isMoeError } from '@moe/core';
 import { type BackendDescription, describeBackend } from './describe-backend.js';
 import type { EngineName } from './engines.js';
 import { registerGradients } from './gradients/register.js';
@@ -15,6 +15,8 @@ export interface UseBackendOptions {
    * Only browsers need it; in Node they are found beside the package. Read when the engine first starts.
    */
   wasmPaths?: string | Readonly<Record<string, string>>;
+  /** Threads of the engine `'tensorflow'`, within one operation; all cores by default. Read when the engine first starts. */
+  threads?: number;
 }
 
 /** What {@link useBackend} started. */
@@ -24,9 +26,10 @@ export interface BackendChoice extends BackendDescription {
 }
 
 /** Engines in the order in which `'auto'` tries them. */
-const FASTEST_FIRST: readonly EngineName[] = ['wasm', 'cpu'];
+const FASTEST_FIRST: readonly EngineName[] = ['tensorflow', 'wasm', 'cpu'];
 
 const REMEDIES: Readonly<Record<EngineName, string>> = {
+  tensorflow: 'Run `npx moe-backend doctor`, which says what is missing.',
   wasm: "In a browser, serve the .wasm files of '@tensorflow/tfjs-backend-wasm/dist' and pass their folder as `wasmPaths`. In Node, reinstall that package.",
   cpu: "Load only one copy of '@tensorflow/tfjs-core'; `npm ls @tensorflow/tfjs-core` shows them.",
 };
@@ -48,7 +51,8 @@ const REMEDIES: Readonly<Record<EngineName, string>> = {
  */
 export async function useBackend(name: 'auto' | EngineName = 'auto', options: UseBackendOptions = {}): Promise<BackendChoice> {
   expectOneOf('useBackend', 'name', name, ['auto', ...FASTEST_FIRST]);
-  expectKnownKeys('useBackend', options, ['wasmPaths']);
+  expectKnownKeys('useBackend', options, ['wasmPaths', 'threads']);
+  if (options.threads !== undefined) expectInteger('useBackend', 'threads', options.threads, 1, 1024);
   const passedOver: { engine: EngineName; reason: string }[] = [];
   for (const engine of name === 'auto' ? FASTEST_FIRST : [name]) {
     try {
@@ -62,7 +66,7 @@ export async function useBackend(name: 'auto' | EngineName = 'auto', options: Us
   throw new BackendError(`useBackend: no engine started. ${passedOver.map(({ reason }) => reason).join(' ')}`);
 }
 
-async function start(name: EngineName, { wasmPaths }: UseBackendOptions): Promise<void> {
+async function start(name: EngineName, { wasmPaths, threads }: UseBackendOptions): Promise<void> {
   const previous = getBackend();
   if (name === 'wasm') {
     if (!(await env().getAsync('WASM_HAS_SIMD_SUPPORT'))) {
@@ -70,6 +74,7 @@ async function start(name: EngineName, { wasmPaths }: UseBackendOptions): Promis
     }
     if (wasmPaths !== undefined) setWasmPaths(wasmPaths as string);
   }
+  if (name === 'tensorflow') await (await import('@moe/backend/node')).registerTensorflow(threads);
   const started = await withoutProcessHandlers(() => setBackend(name));
   if (!started || getBackend() !== name) {
     if (previous !== name && findBackend(previous) !== null) await setBackend(previous);

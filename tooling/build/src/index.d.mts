@@ -1,3 +1,3 @@
 import type { Options } from 'tsup';
 
-export declare function packageConfig(entry?: Record<string, string>): Options | Options[] | ((options: Options) => Options | Options[]);
+export declare function packageConfig(entry?: Record<string, string>, external?: string[]): Options | Options[] | ((options: Options) => Options | Options[]);

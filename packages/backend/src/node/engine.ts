@@ -1,0 +1,54 @@
+import { availableParallelism } from 'node:os';
+import util from 'node:util';
+import { BackendError } from '@moe/core';
+import { type KernelBackend, findBackend, registerBackend } from '@tensorflow/tfjs-core';
+import { createBinding } from './binding.js';
+import { createContext } from './context.js';
+import { findTensorflow } from './installation.js';
+import { registerExplicitPadding } from './kernels/explicit-padding.js';
+import { loadLibrary } from './library.js';
+import { createStatus } from './status.js';
+
+/** The name by which the kernels of `@tensorflow/tfjs-node-gpu` look for their engine. */
+const NAME = 'tensorflow';
+
+/** Functions of `util` that Node 23 dropped and Node 22 warns of; the kernels call them. */
+function restoreUtilities(): void {
+  Object.assign(util, { isNullOrUndefined: (value: unknown) => value === undefined || value === null, isArray: Array.isArray });
+}
+
+/**
+ * Loads TensorFlow and registers it with tfjs under the name `'tensorflow'`, unless that is done already.
+ *
+ * @param threads - threads of one operation and between operations; all cores by default. Read when the engine first starts.
+ * @throws {@link BackendError} with the remedy, if the engine or one of its packages is not installed, or does not load.
+ */
+export async function registerTensorflow(threads?: number): Promise<void> {
+  if (findBackend(NAME) !== null) return;
+  const installation = findTensorflow();
+  if (installation === undefined) {
+    throw new BackendError("useBackend: the engine 'tensorflow' is not installed. Run `npx moe-backend install tensorflow`.");
+  }
+  const library = await loadLibrary(installation.libraries);
+  const status = createStatus(library);
+  const context = createContext(library, status, threads);
+  const binding = createBinding(library, status, context);
+  restoreUtilities();
+  const { NodeJSKernelBackend } = await importKernels();
+  registerExplicitPadding(NAME);
+  const backend = new NodeJSKernelBackend(binding as never, '@moe/backend') as unknown as KernelBackend;
+  registerBackend(NAME, () => Object.assign(backend, { threads: threads ?? availableParallelism() }));
+}
+
+/** The engine's class and, with it, all kernels; the main module of their package would look for a native addon. */
+async function importKernels(): Promise<typeof import('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js')> {
+  try {
+    await import('@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js');
+    return await import('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js');
+  } catch (error) {
+    throw new BackendError(
+      "useBackend: the engine 'tensorflow' needs the package '@tensorflow/tfjs-node-gpu'. Run `npm install koffi @tensorflow/tfjs-node-gpu --ignore-scripts`.",
+      { cause: error },
+    );
+  }
+}
