@@ -41,7 +41,7 @@ const schema = z.strictObject({
   }),
   evaluation: z.strictObject({ eps: share, pgdSteps: positive, apgdSteps: positive, batchSize: positive }),
   seed: z.number().int().min(0),
-  backend: z.enum(['auto', 'wasm', 'cpu']),
+  backend: z.enum(['auto', 'tensorflow', 'wasm', 'cpu']),
   workers: positive.max(64),
 });
 

@@ -44,7 +44,7 @@ const FLAGS: readonly Flag[] = [
   { flag: 'apgd-steps', value: 'N', path: ['evaluation', 'apgdSteps'], parse: number, help: 'steps of AutoPGD' },
   { flag: 'eval-batch-size', value: 'N', path: ['evaluation', 'batchSize'], parse: number, help: 'images attacked together' },
   { flag: 'seed', value: 'N', path: ['seed'], parse: number, help: 'seed of everything random' },
-  { flag: 'backend', value: 'NAME', path: ['backend'], parse: text, help: 'engine: auto, wasm or cpu' },
+  { flag: 'backend', value: 'NAME', path: ['backend'], parse: text, help: 'engine: auto, tensorflow, wasm or cpu' },
   { flag: 'workers', value: 'N', path: ['workers'], parse: number, help: 'processes that work at the same time' },
 ];
 
