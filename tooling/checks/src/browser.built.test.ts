@@ -1,6 +1,7 @@
 // Bundles the built packages for browsers and runs an attack on a routed model in headless Chromium, where one is installed.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { type Server, createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -36,12 +37,13 @@ let server: Server;
 let browser: ChildProcess | undefined;
 
 afterAll(async () => {
-  if (browser?.exitCode === null) {
-    browser.kill();
-    await new Promise((resolve) => browser!.once('exit', resolve));
+  if (browser?.pid !== undefined && browser.exitCode === null) {
+    const ended = new Promise((resolve) => browser!.once('exit', resolve));
+    process.kill(-browser.pid, 'SIGKILL'); // the whole group: Chromium's children outlive it and go on writing to the profile
+    await ended;
   }
   server?.close();
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
 const bundle = (contents: string, name: string) =>
@@ -75,8 +77,8 @@ describe('the built packages', () => {
     const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     const profile = join(folder, 'profile');
     mkdirSync(profile);
-    const quiet = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-    browser = spawn(chromium!, [...quiet, `--user-data-dir=${profile}`, address], { stdio: 'ignore' });
+    const quiet = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-breakpad'];
+    browser = spawn(chromium!, [...quiet, `--user-data-dir=${profile}`, address], { stdio: 'ignore', detached: true });
     const inBrowser = await done;
     expect(inBrowser).toMatch(/^\{"engine":"wasm","simd":true/);
 
