@@ -51,15 +51,21 @@ export function gateFromConfig(config: NamedConfig, registry: ConfigRegistry = {
  * const copy = routerFromConfig(JSON.parse(JSON.stringify({ name: router.name, options: router.options })));
  */
 export function routerFromConfig(config: NamedConfig, registry: ConfigRegistry = {}): Router {
-  const builtIn: ConfigRegistry['routers'] = {
-    topKRouter: ({ gate, balance, ...rest }) =>
-      topKRouter({
-        ...(rest as unknown as Omit<TopKRouterOptions, 'gate' | 'balance'>),
-        gate: gateFromConfig(gate as NamedConfig, registry),
-        ...(balance !== undefined && { balance: withLoss(balance as { loss: string; weight: number }, registry) }),
-      }),
+  return find('name', config.name, registry.routers, ROUTERS)(withParts(config.options, registry));
+}
+
+/** Every router of this package, by the name that it has in JSON. */
+const ROUTERS: NonNullable<ConfigRegistry['routers']> = {
+  topKRouter: (options) => topKRouter(options as unknown as TopKRouterOptions),
+};
+
+/** Puts gate networks and losses in the place of their names. */
+function withParts({ gate, balance, ...rest }: Options, registry: ConfigRegistry): Options {
+  return {
+    ...rest,
+    ...(gate !== undefined && { gate: gateFromConfig(gate as NamedConfig, registry) }),
+    ...(balance !== undefined && { balance: (balance as { loss: string; weight: number }[]).map((entry) => withLoss(entry, registry)) }),
   };
-  return find('name', config.name, registry.routers, builtIn)(config.options);
 }
 
 function withLoss({ loss, weight }: { loss: string; weight: number }, { losses }: ConfigRegistry): { loss: BalanceLoss; weight: number } {

@@ -1,6 +1,6 @@
-// Shapes: T tokens (rows), E experts, N = rows that run.
+// Shapes: T tokens (rows), E experts, N = rows that run; B examples, S slots of an expert.
 import type { ExpertMask, Rng } from '@moe/core';
-import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 
 /** A weight that a gate network or router asks its owner to create. */
 export interface InitialWeight {
@@ -35,6 +35,19 @@ export interface RouteContext {
   readonly allowed?: ExpertMask;
   /** See `ForwardOptions.gate` of `@moe/core`. @defaultValue 'hard' */
   readonly gate?: 'hard' | { readonly temperature: number };
+  /** Tokens that count, `[T]`; the others (padding) reach no expert, no loss and no statistic. @defaultValue all */
+  readonly mask?: readonly boolean[];
+  /** How many consecutive rows belong to one example, such as the tokens of an image; divides T. @defaultValue 1 */
+  readonly rowsPerExample?: number;
+  /** Identity of each example, `[T / rowsPerExample]`, for routers that route by it. */
+  readonly exampleIds?: ArrayLike<number>;
+  /** Combine weights `[T,E']` of the MoE layer before this one, over the same rows, for routers that build on them. */
+  readonly previous?: Tensor2D;
+  /**
+   * Whether a router must decide without reading anything back: for engines that cannot read synchronously, and for compiled steps. The plan
+   * is then a {@link DevicePlan}. Routers that decide on the host refuse. @defaultValue false
+   */
+  readonly onDevice?: boolean;
 }
 
 /** Which row runs through which expert, grouped by expert; lives on the host. */
@@ -47,18 +60,46 @@ export interface Assignment {
   readonly expertOffsets: Int32Array;
 }
 
-/** What a router decided for one batch; the tensors belong to the caller of `route`. */
-export interface Plan {
+/** Slots that are mixtures of rows: of B examples of N rows each, with S slots for each expert. */
+export interface SoftSlots {
+  /** Share of each row in each slot, `[B,N,E·S]`, expert-major; for Soft MoE each slot's shares sum to 1. */
+  readonly dispatch: Tensor3D;
+  /** Share of each slot in each row's output, `[B,N,E·S]`; for Soft MoE each row's shares sum to 1. */
+  readonly combine: Tensor3D;
+}
+
+interface AnyPlan {
   readonly gateLogits: Tensor2D;
   readonly gates: Tensor2D;
   /** Weight of each expert in each row's output, `[T,E]`, zero where not chosen; carries the gradient to the gate. */
   readonly combineWeights: Tensor2D;
-  readonly assignment: Assignment;
   /** Weighted balance loss. */
   readonly auxLoss: Scalar;
   /** Share of (row, choice) pairs that capacity dropped, in `[0, 1]`. */
   readonly droppedFraction: number;
+  /** New values of weights that no optimiser moves, such as running statistics; only from a router with state, in training. */
+  readonly updates?: Weights;
 }
+
+/** Each row goes to some experts, known on the host. */
+export interface SparsePlan extends AnyPlan {
+  readonly kind: 'sparse';
+  readonly assignment: Assignment;
+}
+
+/** Each row goes to the experts where its combine weight is not 0, known on the device only. */
+export interface DevicePlan extends AnyPlan {
+  readonly kind: 'device';
+}
+
+/** Experts run on mixtures of rows; `combineWeights` are then the slots' shares added up by expert. */
+export interface SoftPlan extends AnyPlan {
+  readonly kind: 'soft';
+  readonly slots: SoftSlots;
+}
+
+/** What a router decided for one batch; the tensors belong to the caller of `route`. */
+export type Plan = SparsePlan | DevicePlan | SoftPlan;
 
 /** A router is a value: static facts, and pure functions of its weights. */
 export interface Router {
@@ -66,8 +107,9 @@ export interface Router {
   /** Plain JSON, enough to make the same router again. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly numExperts: number;
+  /** Experts per row: exact, or the most or the mean that the router aims at; its documentation says which. */
   readonly topK: number;
-  /** Whether a row's result depends on that row alone, in evaluation mode. */
+  /** Whether an example's result depends on that example alone, in evaluation mode. */
   readonly batchInvariant: boolean;
   /** Whether the combine weights are continuous in the input. */
   readonly continuous: boolean;

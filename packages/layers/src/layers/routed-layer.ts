@@ -75,8 +75,9 @@ export abstract class RoutedLayer extends WeightedLayer {
       };
       const weights = Object.fromEntries(Object.entries(this.#routerWeights).map(([name, weight]) => [name, weight.read()]));
       const plan = this.router.route(weights, rows, context);
-      const { gateLogits, gates, combineWeights, auxLoss, droppedFraction } = plan;
+      const { gateLogits, gates, combineWeights, auxLoss, droppedFraction, updates = {} } = plan;
       call.moe?.collect({ layer: this.name, gateLogits, gates, combineWeights, auxLoss, droppedFraction });
+      if (call.updateStatistics) for (const [name, value] of Object.entries(updates)) this.#routerWeights[name]!.write(value);
       return dispatch(plan, rows, experts);
     });
   }

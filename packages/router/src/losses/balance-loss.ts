@@ -4,6 +4,10 @@ import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 export interface BalanceLossOptions {
   /** Tokens that count, `[T]`, 1 or 0. @defaultValue all */
   readonly mask?: Tensor1D;
+  /** Router scores before the softmax, `[T,E]`, for losses on scores. */
+  readonly logits?: Tensor2D;
+  /** Weights of the chosen experts, `[T,E]`, for losses on what was really sent. */
+  readonly combineWeights?: Tensor2D;
 }
 
 /**

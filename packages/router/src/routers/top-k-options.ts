@@ -1,6 +1,6 @@
 import { expectArgument, expectInteger, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
-import type { BalanceLoss } from '../losses/balance-loss.js';
-import { type BalanceLossName, balanceLosses } from '../losses/registry.js';
+import { type Balance, type BalanceOption, balanceJson, resolveBalance } from '../losses/balance-option.js';
+import { expectGateContext, expectOnHost } from '../plans/expect-context.js';
 import type { GateNetwork, RouteContext } from '../types.js';
 
 /** What the weights of the chosen experts are, when not straight-through. */
@@ -13,8 +13,8 @@ export interface TopKRouterOptions {
   readonly topK?: number;
   /** Network that scores the experts, e.g. `gapFc()`. */
   readonly gate: GateNetwork;
-  /** Balance loss with its weight; a loss alone has weight 1. *Robust Experts* uses 0.5 for ResNet-18. @defaultValue none */
-  readonly balance?: BalanceLossName | BalanceLoss | { readonly loss: BalanceLossName | BalanceLoss; readonly weight: number };
+  /** Balance losses with their weights; a loss alone has weight 1. *Robust Experts* uses one with 0.5 for ResNet-18. @defaultValue none */
+  readonly balance?: BalanceOption;
   /** Weight exactly 1 with a straight-through gradient; only for K = 1. @defaultValue `topK === 1` */
   readonly straightThrough?: boolean;
   /**
@@ -33,7 +33,7 @@ export interface TopKSettings {
   readonly numExperts: number;
   readonly topK: number;
   readonly gate: GateNetwork;
-  readonly balance: { readonly loss: BalanceLoss; readonly weight: number } | undefined;
+  readonly balance: Balance;
   readonly straightThrough: boolean;
   readonly normalise: GateNormalisation;
   readonly noiseStd: number;
@@ -62,7 +62,7 @@ export function resolveTopKOptions(options: TopKRouterOptions): TopKSettings {
     normalise,
     'A single renormalised gate is always 1, so the router would never learn from the task.',
   );
-  const balance = resolveBalance(options.balance);
+  const balance = resolveBalance('topKRouter', options.balance);
   return {
     numExperts,
     topK,
@@ -76,7 +76,7 @@ export function resolveTopKOptions(options: TopKRouterOptions): TopKSettings {
       numExperts,
       topK,
       gate: { name: gate.name, options: gate.options },
-      ...(balance !== undefined && { balance: { loss: nameOf(balance.loss), weight: balance.weight } }),
+      ...balanceJson(balance),
       straightThrough,
       normalise,
       noiseStd,
@@ -85,28 +85,10 @@ export function resolveTopKOptions(options: TopKRouterOptions): TopKSettings {
   };
 }
 
-function resolveBalance(balance: TopKRouterOptions['balance']): TopKSettings['balance'] {
-  if (balance === undefined) return undefined;
-  const { loss, weight } = typeof balance === 'object' ? balance : { loss: balance, weight: 1 };
-  if (typeof balance === 'object') expectKnownKeys('topKRouter.balance', balance, ['loss', 'weight']);
-  expectNumber('topKRouter', 'balance.weight', weight, 0);
-  if (typeof loss === 'function') return { loss, weight };
-  expectOneOf('topKRouter', 'balance.loss', loss, Object.keys(balanceLosses) as BalanceLossName[]);
-  return { loss: balanceLosses[loss], weight };
-}
-
-/** Registered name, which survives minification; a caller's own loss goes by its function name. */
-function nameOf(loss: BalanceLoss): string {
-  return Object.entries(balanceLosses).find(([, known]) => known === loss)?.[0] ?? loss.name;
-}
-
 /** Checks what a caller asks of one `route`; returns how many experts each row gets. */
-export function expectContext({ numExperts, topK, noiseStd }: TopKSettings, { training, rng, allowed, gate = 'hard' }: RouteContext): number {
+export function expectContext({ numExperts, topK, noiseStd, capacityFactor }: TopKSettings, context: RouteContext): number {
+  const { training, rng } = context;
   expectArgument('topKRouter', 'context.rng', !training || noiseStd === 0 || rng !== undefined, 'be given, because noise is on in training', rng);
-  if (gate !== 'hard') expectArgument('topKRouter', 'context.gate.temperature', gate.temperature > 0 && gate.temperature < Infinity, 'be a finite number > 0', gate.temperature);
-  if (allowed === undefined) return topK;
-  expectArgument('topKRouter', 'context.allowed', allowed.length === numExperts, `have one entry per expert, ${numExperts}`, allowed.length);
-  const open = allowed.filter(Boolean).length;
-  expectArgument('topKRouter', 'context.allowed', open >= 1, 'allow at least one expert', allowed);
-  return Math.min(topK, open);
+  if (training && (noiseStd > 0 || capacityFactor < Infinity)) expectOnHost('topKRouter', context, 'noise and capacity decide');
+  return Math.min(topK, expectGateContext('topKRouter', numExperts, context));
 }

@@ -4,14 +4,14 @@ import { expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
 import { GOLDEN_GATES, identityGate, logitsOf } from '../internal/testing-fixtures.js';
 import { columnEntropyLoss } from '../losses/entropy-loss.js';
-import type { Assignment, Plan, RouteContext } from '../types.js';
+import type { Assignment, Plan, RouteContext, SparsePlan } from '../types.js';
 import type { TopKRouterOptions } from './top-k-options.js';
 import { topKRouter } from './top-k-router.js';
 
 const evaluation: RouteContext = { training: false };
 const golden = (): Tensor2D => tensor2d(logitsOf(GOLDEN_GATES));
 const make = (options: Partial<TopKRouterOptions> = {}) => topKRouter({ numExperts: 4, gate: identityGate, ...options });
-const route = (options: Partial<TopKRouterOptions>, context = evaluation, inputs = golden()): Plan => make(options).route({}, inputs, context);
+const route = (options: Partial<TopKRouterOptions>, context = evaluation, inputs = golden()): SparsePlan => make(options).route({}, inputs, context) as SparsePlan;
 const firstExperts = (plan: Plan): number[] => {
   const weights = plan.combineWeights.arraySync();
   return weights.map((row) => row.findIndex((weight) => weight > 0));
@@ -149,7 +149,7 @@ describe('topKRouter', () => {
         // Divided by their standard deviation, the two gates of a row differ by about 2, far above the noise of 0.1, however close they are.
         const close = tensor2d(Array.from({ length: 32 }, () => [0, 1e-3]));
         const router = topKRouter({ numExperts: 2, gate: identityGate, noiseStd: 0.1 });
-        const plan = router.route({}, close, { training: true, rng: createRng(3) });
+        const plan = router.route({}, close, { training: true, rng: createRng(3) }) as SparsePlan;
         expect(load(plan.assignment)).toEqual([0, 32]);
       });
     });

@@ -1,17 +1,23 @@
 import { createRng } from '@moe/core';
-import { type Scalar, type Tensor, type Tensor2D, type Tensor4D, add, conv2d, grad, grads, matMul, mul, square, sum, tensor, tensor2d, tidy, zeros } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, type Tensor2D, type Tensor4D, add, conv2d, grad, grads, matMul, mul, square, sum, tensor, tensor2d, tensor3d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { ENGINE, expectGradient, expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
-import { assignRows } from './assign-rows.js';
+import { assignmentOf } from '../assignment.js';
 import { dispatch } from './dispatch.js';
-import { identityGate } from './internal/testing-fixtures.js';
-import { topKRouter } from './routers/top-k-router.js';
-import type { ExpertFn, Plan } from './types.js';
+import { identityGate } from '../internal/testing-fixtures.js';
+import { topKRouter } from '../routers/top-k-router.js';
+import type { Assignment, ExpertFn, SparsePlan } from '../types.js';
 
 const rng = createRng(5);
 const normal = (shape: number[], name: string): Tensor => tensor(rng.stream(name).normal(shape.reduce((a, b) => a * b, 1)), shape);
-const planOf = (choices: number[], perRow: number, weights: number[][]): Pick<Plan, 'combineWeights' | 'assignment'> => ({
-  assignment: assignRows(choices, perRow, weights[0]!.length),
+/** Expert of each choice, row by row; -1 for none. */
+function assignChoices(choices: readonly number[], perRow: number, numExperts: number): Assignment {
+  const chosen = new Uint8Array((choices.length / perRow) * numExperts);
+  choices.forEach((expert, i) => expert >= 0 && (chosen[Math.floor(i / perRow) * numExperts + expert] = 1));
+  return assignmentOf(chosen, numExperts);
+}
+const planOf = (choices: number[], perRow: number, weights: number[][]): Pick<SparsePlan, 'combineWeights' | 'assignment'> => ({
+  assignment: assignChoices(choices, perRow, weights[0]!.length),
   combineWeights: tensor2d(weights),
 });
 /** Expert e multiplies by e + 1. */
@@ -64,7 +70,7 @@ describe('dispatch', () => {
     ['k = 1 with a dropped row', 1, [2, -1, 2, 1, 0, 2]],
     ['k = 2 with dropped choices', 2, [2, 0, 0, -1, 2, 1, -1, -1, 0, 2, 2, 1]],
   ])('%s', (_, perRow, choices) => {
-    const assignment = assignRows(choices, perRow, 4);
+    const assignment = assignChoices(choices, perRow, 4);
     const chosen = Array.from({ length: 6 }, (_, row) => [0, 1, 2, 3].map((e) => (choices.slice(row * perRow, (row + 1) * perRow).includes(e) ? 1 : 0)));
 
     it('equals the dense mixture in value and in every gradient', () => {
@@ -72,16 +78,45 @@ describe('dispatch', () => {
         const upstream = normal([6, 3], 'upstream');
         const inputs = [normal([6, 5], 'rows'), normal([6, 4], 'weights'), ...[0, 1, 2].map((e) => normal([5, 3], `kernel ${e}`))];
         const idle = normal([5, 3], 'kernel of the expert that nobody chose');
-        const run = (strategy: 'grouped' | 'dense') => (rows: Tensor, weights: Tensor, ...kernels: Tensor[]): Tensor => {
+        const run = (strategy: 'grouped' | 'static' | 'einsum' | 'dense') => (rows: Tensor, weights: Tensor, ...kernels: Tensor[]): Tensor => {
           const combineWeights = mul(weights, tensor2d(chosen)) as Tensor2D;
           const experts = [...kernels, idle].map((kernel): ExpertFn => (x) => matMul(x as Tensor2D, kernel as Tensor2D));
           return sum(mul(dispatch({ assignment, combineWeights }, rows, experts, { strategy }), upstream));
         };
         const args = inputs as [Tensor, Tensor, ...Tensor[]];
-        expect(run('grouped')(...args)).toBeAllClose(run('dense')(...args), { atol: 1e-5 });
         const dense = grads(run('dense'))(inputs);
-        grads(run('grouped'))(inputs).forEach((slope, i) => expect(slope, `argument ${i}`).toBeAllClose(dense[i]!, { atol: 1e-5 }));
+        for (const strategy of ['grouped', 'static', 'einsum'] as const) {
+          expect(run(strategy)(...args), strategy).toBeAllClose(run('dense')(...args), { atol: 1e-5 });
+          grads(run(strategy))(inputs).forEach((slope, i) => expect(slope, `${strategy}, argument ${i}`).toBeAllClose(dense[i]!, { atol: 1e-5 }));
+        }
       });
+    });
+  });
+
+  it.each(['static', 'einsum'] as const)('gives %s buffers to the first rows of an expert, and loses the rest', (strategy) => {
+    tidy(() => {
+      const combineWeights = tensor2d([[0, 1], [0, 0.5], [1, 0], [0, 1]]);
+      const rows = tensor2d([[1], [2], [3], [4]]);
+      // Expert 1 has rows 0, 1 and 3, and room for two.
+      expect(dispatch({ combineWeights }, rows, scalings(2), { strategy, capacity: 2 })).toBeAllClose([2, 2, 3, 0]);
+      expect(dispatch({ combineWeights }, rows, scalings(2), { strategy, capacity: 3 })).toBeAllClose([2, 2, 3, 8]);
+    });
+  });
+
+  it('runs experts on the slots of a soft plan, and mixes their outputs', () => {
+    tidy(() => {
+      // One example of two rows; one slot for each of two experts: the mean of the rows, and the second row alone.
+      const slots = { dispatch: tensor3d([[[0.5, 0], [0.5, 1]]]), combine: tensor3d([[[1, 0], [0.25, 0.75]]]) };
+      const outputs = dispatch({ combineWeights: tensor2d([[1, 0], [0.25, 0.75]]), slots }, tensor2d([[2, 0], [4, 8]]), scalings(2));
+      // Slots (3, 4) and (4, 8); experts give (3, 4) and (8, 16); row 1 is .25·(3, 4) + .75·(8, 16).
+      expect(outputs).toBeAllClose([3, 4, 6.75, 13]);
+    });
+  });
+
+  it('keeps the examples of a soft plan apart', () => {
+    tidy(() => {
+      const slots = { dispatch: tensor3d([[[1]], [[2]]]), combine: tensor3d([[[1]], [[1]]]) };
+      expect(dispatch({ combineWeights: tensor2d([[1], [1]]), slots }, tensor2d([[5], [7]]), [(x) => mul(x, 10)])).toBeAllClose([50, 140]);
     });
   });
 
@@ -159,6 +194,8 @@ describe('dispatch', () => {
       expect(() => dispatch(plan, zeros([3, 2]), scalings(2))).toThrow("dispatch: rows must have the plan's 2 rows, at least 1, got [3, 2].");
       expect(() => dispatch(plan, zeros([2, 2]), scalings(3))).toThrow("dispatch: experts must be the plan's 2, got 3.");
       const mixed: ExpertFn[] = [(x) => mul(x, 2), (x) => sum(x, 1)];
+      expect(() => dispatch({ combineWeights: plan.combineWeights }, zeros([2, 2]), scalings(2), { strategy: 'grouped' })).toThrow("dispatch: strategy must be 'static' for a plan that was made on the device, got 'grouped'.");
+      expect(() => dispatch(plan, zeros([2, 2]), scalings(2), { strategy: 'static', capacity: 3 })).toThrow('dispatch: capacity must be an integer in [1, 2], got 3.');
       expect(() => dispatch(plan, zeros([2, 2]), mixed)).toThrow('dispatch: output of expert 1 must have shape [*,2], got [1].');
     });
   });
