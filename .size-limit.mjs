@@ -6,7 +6,7 @@ export default [
   budget('core', '6 kB'),
   budget('backend', '16 kB'),
   budget('datasets', '16 kB'),
-  budget('router', '10 kB'),
+  budget('router', '20 kB'),
   budget('layers', '14 kB'),
   budget('attacks', '14 kB'),
   budget('adv-train', '14 kB'),

@@ -1,16 +1,34 @@
 export { assignmentOf } from './assignment.js';
 export { type DispatchOptions, type Dispatchable, dispatch } from './dispatch/dispatch.js';
+export { type CapacityOptions, capacityOf, dropOverCapacity } from './capacity.js';
 export { type ConvGapOptions, convGap } from './gates/conv-gap.js';
-export { gapFc } from './gates/gap-fc.js';
+export { type CosineGateOptions, cosineGate } from './gates/cosine-gate.js';
+export { type GapFcOptions, gapFc } from './gates/gap-fc.js';
 export type { BalanceLoss, BalanceLossOptions } from './losses/balance-loss.js';
 export { columnEntropyLoss, entropyLoss } from './losses/entropy-loss.js';
+export { type VarianceConvention, importanceLoss } from './losses/importance-loss.js';
+export { type LoadLossOptions, loadLoss } from './losses/load-loss.js';
 export type { BalanceOption, WeightedBalance } from './losses/balance-option.js';
 export { type BalanceLossName, balanceLosses } from './losses/registry.js';
 export { centredSwitchLoss, switchLoss } from './losses/switch-loss.js';
 export { varianceLoss } from './losses/variance-loss.js';
+export { zLoss } from './losses/z-loss.js';
+export { softTopK } from './projections/soft-top-k.js';
+export { sparsemax } from './projections/sparsemax.js';
 export { type ConfigRegistry, type NamedConfig, gateFromConfig, routerFromConfig } from './router-from-config.js';
+export { type GshardRouterOptions, gshardRouter } from './routers/gshard-router.js';
+export { type NoisyTopKRouterOptions, noisyTopKRouter } from './routers/noisy-top-k-router.js';
+export { type ReluRouterOptions, reluRouter } from './routers/relu-router.js';
+export type { RouterOptions, TokenChoiceOptions } from './routers/router-options.js';
+export { type SigmoidRouterOptions, sigmoidRouter } from './routers/sigmoid-router.js';
+export { type SoftTopKRouterOptions, softTopKRouter } from './routers/soft-top-k-router.js';
+export { softmaxRouter } from './routers/softmax-router.js';
+export { sparsemaxRouter } from './routers/sparsemax-router.js';
+export { type StMoeRouterOptions, stMoeRouter } from './routers/st-moe-router.js';
+export { type SwitchRouterOptions, switchRouter } from './routers/switch-router.js';
 export type { GateNormalisation, TopKRouterOptions } from './routers/top-k-options.js';
 export { topKRouter } from './routers/top-k-router.js';
+export { type VMoeRouterOptions, vMoeRouter } from './routers/v-moe-router.js';
 export { type Decision, buildPlan, planTensors, shutExperts, softmaxWhere } from './plans/build-plan.js';
 export type {
   Assignment,

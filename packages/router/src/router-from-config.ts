@@ -1,10 +1,20 @@
-import { expectArgument, expectKnownKeys } from '@moe/core';
+import { expectArgument } from '@moe/core';
 import { convGap } from './gates/conv-gap.js';
+import { cosineGate } from './gates/cosine-gate.js';
 import { gapFc } from './gates/gap-fc.js';
 import type { BalanceLoss } from './losses/balance-loss.js';
 import { balanceLosses } from './losses/registry.js';
-import type { TopKRouterOptions } from './routers/top-k-options.js';
+import { gshardRouter } from './routers/gshard-router.js';
+import { noisyTopKRouter } from './routers/noisy-top-k-router.js';
+import { reluRouter } from './routers/relu-router.js';
+import { sigmoidRouter } from './routers/sigmoid-router.js';
+import { softmaxRouter } from './routers/softmax-router.js';
+import { softTopKRouter } from './routers/soft-top-k-router.js';
+import { sparsemaxRouter } from './routers/sparsemax-router.js';
+import { stMoeRouter } from './routers/st-moe-router.js';
+import { switchRouter } from './routers/switch-router.js';
 import { topKRouter } from './routers/top-k-router.js';
+import { vMoeRouter } from './routers/v-moe-router.js';
 import type { GateNetwork, Router } from './types.js';
 
 /** Name and options of a router or gate network; plain JSON. */
@@ -36,7 +46,7 @@ function find<T>(what: string, name: string, ...tables: readonly (Readonly<Recor
  * @throws {@link ArgumentError} if the name is not known, or an option is wrong.
  */
 export function gateFromConfig(config: NamedConfig, registry: ConfigRegistry = {}): GateNetwork {
-  const builtIn: ConfigRegistry['gates'] = { convGap: (options) => convGap(options), gapFc: (options) => (expectKnownKeys('gapFc', options, []), gapFc()) };
+  const builtIn: ConfigRegistry['gates'] = { convGap: (options) => convGap(options), cosineGate: (options) => cosineGate(options), gapFc: (options) => gapFc(options) };
   return find('gate.name', config.name, registry.gates, builtIn)(config.options);
 }
 
@@ -54,9 +64,19 @@ export function routerFromConfig(config: NamedConfig, registry: ConfigRegistry =
   return find('name', config.name, registry.routers, ROUTERS)(withParts(config.options, registry));
 }
 
-/** Every router of this package, by the name that it has in JSON. */
+/** Every router of this package, by the name that it has in JSON; each checks the options itself. */
 const ROUTERS: NonNullable<ConfigRegistry['routers']> = {
-  topKRouter: (options) => topKRouter(options as unknown as TopKRouterOptions),
+  gshardRouter: (options) => gshardRouter(options as never),
+  noisyTopKRouter: (options) => noisyTopKRouter(options as never),
+  reluRouter: (options) => reluRouter(options as never),
+  sigmoidRouter: (options) => sigmoidRouter(options as never),
+  softmaxRouter: (options) => softmaxRouter(options as never),
+  softTopKRouter: (options) => softTopKRouter(options as never),
+  sparsemaxRouter: (options) => sparsemaxRouter(options as never),
+  stMoeRouter: (options) => stMoeRouter(options as never),
+  switchRouter: (options) => switchRouter(options as never),
+  topKRouter: (options) => topKRouter(options as never),
+  vMoeRouter: (options) => vMoeRouter(options as never),
 };
 
 /** Puts gate networks and losses in the place of their names. */

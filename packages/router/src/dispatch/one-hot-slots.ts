@@ -1,6 +1,7 @@
 // Shapes: T tokens (rows), E experts, C slots of each expert.
-import { type Tensor2D, type Tensor3D, cast, cumsum, expandDims, mul, notEqual, oneHot, reshape, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor2D, type Tensor3D, cast, cumsum, expandDims, mul, notEqual, reshape, tidy } from '@tensorflow/tfjs-core';
 import { detached } from '../internal/detached.js';
+import { oneHotRows } from '../internal/one-hot.js';
 import type { SoftSlots } from '../types.js';
 
 /**
@@ -14,7 +15,7 @@ export function slotsOf(combineWeights: Tensor2D, capacity: number): SoftSlots {
     const slots = detached(combineWeights, (weights) => {
       const chosen = notEqual(weights, 0);
       const place = cumsum(cast(chosen, 'int32'), 0, true);
-      return mul(reshape(oneHot(reshape(cast(place, 'int32'), [T * E]), capacity), [T, E, capacity]), expandDims(cast(chosen, 'float32'), 2));
+      return mul(reshape(oneHotRows(reshape(cast(place, 'int32'), [T * E]), capacity), [T, E, capacity]), expandDims(cast(chosen, 'float32'), 2));
     });
     return {
       dispatch: reshape(slots, [1, T, E * capacity]) as Tensor3D,

@@ -21,3 +21,6 @@ export const identityGate: GateNetwork = {
   init: () => ({}),
   logits: (_, inputs: Tensor) => clone(inputs) as Tensor2D,
 };
+
+/** Logits of the golden values of V-MoE's routers, 6 tokens and 4 experts. */
+export const V_MOE_LOGITS = Array.from({ length: 6 }, (_, token) => Array.from({ length: 4 }, (_, expert) => Math.sin(1.7 * token + 0.9 * expert) + 0.3 * expert));

@@ -68,7 +68,9 @@ describe('degenerate gates', () => {
   });
 });
 
-describe.each(Object.entries(balanceLosses))('%s', (name, loss) => {
+const onGates = Object.entries(balanceLosses).filter(([name]) => name !== 'zLoss');
+
+describe.each(onGates)('%s', (name, loss) => {
   it('has the gradient of central differences through a softmax', () => {
     const logits = tensor2d([[0.3, -0.2, 0.5], [1.1, 0.1, -0.4], [-0.6, 0.4, 0.2], [0.1, 0.9, 0.3]]);
     const assignment = oneHotOf([2, 0, 1, 1], 3);

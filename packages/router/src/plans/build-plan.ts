@@ -1,6 +1,6 @@
 // Shapes: T tokens (rows), E experts.
 import { expectArgument, expectShape, straightThrough } from '@moe/core';
-import { type Scalar, type Tensor, type Tensor2D, add, div, mul, scalar, softmax, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, type Tensor2D, add, clone, div, mul, scalar, softmax, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import { assignmentOf } from '../assignment.js';
 import type { Plan, RouteContext, SoftSlots, Weights } from '../types.js';
 
@@ -75,19 +75,21 @@ export function buildPlan(decide: () => Decision, context: RouteContext): Plan {
   return plans[0]!;
 }
 
-function assemble({ gateLogits, gates, combineWeights: hard, chosen, slots, auxLoss = scalar(0), updates, wanted, relaxable = true }: Decision, context: RouteContext): Plan {
-  const { T, E } = expectShape('buildPlan', { combineWeights: hard, gates, gateLogits }, ['T', 'E']);
+function assemble({ gateLogits, gates, combineWeights, chosen, slots, auxLoss = scalar(0), updates, wanted, relaxable = true }: Decision, context: RouteContext): Plan {
+  const { T, E } = expectShape('buildPlan', { combineWeights, gates, gateLogits }, ['T', 'E']);
+  // A plan owns each of its tensors once.
+  const hard = combineWeights === gates ? clone(combineWeights) : combineWeights;
   const common = { gateLogits, gates, auxLoss, droppedFraction: 0, ...(updates !== undefined && { updates }) };
   if (slots !== undefined) return { ...common, kind: 'soft', combineWeights: hard, slots };
 
   const temperature = relaxable && context.gate !== undefined && context.gate !== 'hard' ? context.gate.temperature : undefined;
-  const combineWeights = temperature === undefined ? hard : straightThrough(hard, relaxedWeights(gateLogits, temperature, context));
-  if (chosen === undefined) return { ...common, kind: 'device', combineWeights };
+  const relaxed = temperature === undefined ? hard : straightThrough(hard, relaxedWeights(gateLogits, temperature, context));
+  if (chosen === undefined) return { ...common, kind: 'device', combineWeights: relaxed };
 
   expectArgument('buildPlan', 'chosen', chosen.length === T * E, `have one entry per row and expert, ${T * E}`, chosen.length);
   const assignment = assignmentOf(temperature === undefined ? chosen : everyPair(T, E, context), E);
   const ran = count(chosen);
-  return { ...common, kind: 'sparse', combineWeights, assignment, droppedFraction: wanted === undefined || wanted <= ran ? 0 : 1 - ran / wanted };
+  return { ...common, kind: 'sparse', combineWeights: relaxed, assignment, droppedFraction: wanted === undefined || wanted <= ran ? 0 : 1 - ran / wanted };
 }
 
 function masked(decision: Decision, mask: RouteContext['mask']): Decision {

@@ -26,6 +26,10 @@ export interface RouterTraits {
   readonly symmetricExperts?: boolean;
   /** Whether it can decide without reading from the device. @defaultValue false, and it must refuse */
   readonly onDevice?: boolean;
+  /** Weights that evaluation does not use, such as those of learned noise. @defaultValue none */
+  readonly trainingOnly?: readonly string[];
+  /** Whether an only expert has weight 1. @defaultValue true */
+  readonly unitAlone?: boolean;
   /** Rows that an expert takes at most in training, for 24 rows, four experts and the K given. @defaultValue no limit */
   readonly capacity?: (topK: number) => number;
 }
@@ -79,7 +83,7 @@ const affineExperts = (count: number): ExpertFn[] => Array.from({ length: count 
  */
 export function describeRouter(name: string, makeRouter: (numExperts: number, topK: number) => Router, traits: RouterTraits = {}): void {
   const { rowShape = [4, 4, 3], topK: choices = [1, 2], weightsSumToOne = true, mixtureAtFullK = true, capacity } = traits;
-  const { rowsPerExample = 1, fixedChoices = true, positional = false, symmetricExperts = true, onDevice = false } = traits;
+  const { rowsPerExample = 1, fixedChoices = true, positional = false, symmetricExperts = true, onDevice = false, trainingOnly = [], unitAlone = true } = traits;
   const evaluation: RouteContext = { training: false, rowsPerExample };
   const rng = createRng(20);
   const makeRows = (): Tensor => {
@@ -170,7 +174,7 @@ export function describeRouter(name: string, makeRouter: (numExperts: number, to
         for (const context of [evaluation, train(), relaxedGate]) {
           const plan = router.route(weights, rows, { ...context, mask });
           const combine = plan.combineWeights.arraySync();
-          for (const [row, counts] of mask.entries()) if (!counts) expect(combine[row], `weights of row ${row}`).toEqual(new Array<number>(NUM_EXPERTS).fill(0));
+          for (const [row, counts] of mask.entries()) if (!counts) expect(combine[row]?.some((weight) => weight !== 0), `weights of row ${row}`).toBe(false);
           if (plan.kind === 'sparse') expect(Array.from(plan.assignment.tokenOfSlot).filter((row) => !mask[row]), 'rows that run').toEqual([]);
         }
         if (!router.batchInvariant || rowsPerExample > 1) return;
@@ -225,10 +229,10 @@ export function describeRouter(name: string, makeRouter: (numExperts: number, to
     it.runIf(router.gradientPath !== 'none')('sends the gradient of the task loss to its weights', () => {
       tidy(() => {
         const { trainable, fixed } = split(router.init(rowShape, rng.stream('init')));
-        const keys = Object.keys(trainable);
+        const keys = Object.keys(trainable).filter((key) => !trainingOnly.includes(key));
         const rows = makeRows();
         const loss = (...values: Tensor[]): Tensor => {
-          const weights = { ...fixed, ...Object.fromEntries(keys.map((key, i) => [key, values[i]!])) };
+          const weights = { ...fixed, ...trainable, ...Object.fromEntries(keys.map((key, i) => [key, values[i]!])) };
           return sum(dispatch(router.route(weights, rows, evaluation), rows, affineExperts(NUM_EXPERTS)));
         };
         const slopes = grads(loss)(keys.map((key) => trainable[key]!));
@@ -243,7 +247,7 @@ export function describeRouter(name: string, makeRouter: (numExperts: number, to
           const plan = router.route(initialise(router), makeRows(), { ...context, allowed: [true, false, true, false] });
           const counts = loads(plan);
           expect([counts[1], counts[3]]).toEqual([0, 0]);
-          for (const row of [...plan.combineWeights.arraySync(), ...plan.gates.arraySync()]) expect([row[1], row[3]]).toEqual([0, 0]);
+          for (const row of [...plan.combineWeights.arraySync(), ...plan.gates.arraySync()]) expect(Math.abs(row[1]!) + Math.abs(row[3]!)).toBe(0);
         });
       },
     );
@@ -287,7 +291,7 @@ export function describeRouter(name: string, makeRouter: (numExperts: number, to
     });
   });
 
-  it(`${name} with one expert is that expert`, () => {
+  it.runIf(unitAlone)(`${name} with one expert is that expert`, () => {
     tidy(() => {
       const router = makeRouter(1, 1);
       const rows = makeRows();
