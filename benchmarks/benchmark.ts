@@ -1,3 +1,5 @@
+import type { EngineName } from '@moe/backend';
+
 /** One line of a benchmark's result: what ours costs, what it is measured against, and whether the bar holds. */
 interface BenchmarkRow {
   /** `ENGINE/SUBJECT/VARIANT`. */
@@ -17,4 +19,10 @@ export type Benchmark = (options: BenchmarkOptions) => AsyncGenerator<MeasuredRo
 export interface BenchmarkOptions {
   /** Fewer rounds and smaller sizes, for about a minute in all. */
   readonly quick: boolean;
+  /** Only this engine; those that work here by default. `conformance` alone. */
+  readonly engine: EngineName | undefined;
+  /** Only specs whose name contains it. `conformance` alone. */
+  readonly filter: string | undefined;
+  /** File for the specs that fail, one JSON object a line. `conformance` alone. */
+  readonly failures: string | undefined;
 }

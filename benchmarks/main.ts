@@ -1,10 +1,19 @@
 // pnpm bench NAME [--quick] [--json]
 import { parseArgs } from 'node:util';
 import { enableProdMode } from '@tensorflow/tfjs-core';
+import type { EngineName } from '@moe/backend';
 import type { Benchmark, MeasuredRow } from './benchmark.js';
 
-const BENCHMARKS: Readonly<Record<string, { summary: string; load: () => Promise<{ default: Benchmark }> }>> = {
+/** Options that not every benchmark takes. */
+type Extra = 'engine' | 'filter' | 'failures';
+
+const BENCHMARKS: Readonly<Record<string, { summary: string; takes?: readonly Extra[]; load: () => Promise<{ default: Benchmark }> }>> = {
   backend: { summary: 'gradients, matrix products and a training step on the wasm engine', load: () => import('./backend/index.js') },
+  conformance: {
+    summary: "tfjs-core's own specs on every engine: which pass",
+    takes: ['engine', 'filter', 'failures'],
+    load: () => import('./conformance/index.js'),
+  },
   dispatch: { summary: 'an MoE layer against one expert over the same rows, on wasm', load: () => import('./dispatch/index.js') },
 };
 
@@ -18,9 +27,23 @@ ${Object.entries(BENCHMARKS).map(([name, { summary }]) => `  ${name.padEnd(12)} 
   --json       one object a line: {"name","ours","theirs","unit","ratio","limit","holds"}
   --help       this text
 
+conformance:
+  --engine NAME    cpu, wasm or tensorflow; all that work here by default
+  --filter TEXT    only specs whose name contains it
+  --failures FILE  writes the specs that fail, one JSON object a line
+
 Exit code: 0 all bars hold, 1 a bar does not hold, 2 wrong arguments.`;
 
-const OPTIONS = { quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const;
+const ENGINES: readonly string[] = ['cpu', 'wasm', 'tensorflow'] satisfies EngineName[];
+
+const OPTIONS = {
+  quick: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+  engine: { type: 'string' },
+  filter: { type: 'string' },
+  failures: { type: 'string' },
+} as const;
 
 function refuse(message: string): never {
   console.error(`bench: ${message}\n\n${HELP}`);
@@ -51,14 +74,19 @@ if (values.help) {
 const [name, ...rest] = positionals;
 if (name === undefined || rest.length > 0) refuse('give the name of one benchmark.');
 const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name]! : refuse(`no benchmark is called '${name}'.`);
+const { quick, json, engine, filter, failures } = values;
+for (const [option, value] of Object.entries({ engine, filter, failures })) {
+  if (value !== undefined && !benchmark.takes?.includes(option as Extra)) refuse(`'${name}' takes no --${option}.`);
+}
+if (engine !== undefined && !ENGINES.includes(engine)) refuse(`no engine is called '${engine}'.`);
 
 enableProdMode();
-if (!values.json) console.log(`${'name'.padEnd(44)} ${'ours'.padStart(10)} ${'theirs'.padStart(10)} ${'unit'.padEnd(12)} ${'ratio'.padStart(8)}`);
+if (!json) console.log(`${'name'.padEnd(44)} ${'ours'.padStart(10)} ${'theirs'.padStart(10)} ${'unit'.padEnd(12)} ${'ratio'.padStart(8)}`);
 const { default: measure } = await benchmark.load();
-for await (const row of measure({ quick: values.quick })) {
+for await (const row of measure({ quick, engine: engine as EngineName | undefined, filter, failures })) {
   const { name: rowName, ours, theirs, unit, limit } = row;
   const ratio = ours / theirs;
   const holds = limit === undefined || ratio <= limit;
   if (!holds) process.exitCode = 1;
-  console.log(values.json ? JSON.stringify({ name: rowName, ours, theirs, unit, ratio, limit: limit ?? null, holds }) : show(row));
+  console.log(json ? JSON.stringify({ name: rowName, ours, theirs, unit, ratio, limit: limit ?? null, holds }) : show(row));
 }
