@@ -4,6 +4,7 @@ export { type CapacityOptions, capacityOf, dropOverCapacity } from './capacity.j
 export { type ConvGapOptions, convGap } from './gates/conv-gap.js';
 export { type CosineGateOptions, cosineGate } from './gates/cosine-gate.js';
 export { type GapFcOptions, gapFc } from './gates/gap-fc.js';
+export { type PrototypeGateOptions, prototypeGate } from './gates/prototype-gate.js';
 export type { BalanceLoss, BalanceLossOptions } from './losses/balance-loss.js';
 export { columnEntropyLoss, entropyLoss } from './losses/entropy-loss.js';
 export { type VarianceConvention, importanceLoss } from './losses/importance-loss.js';
@@ -16,6 +17,17 @@ export { zLoss } from './losses/z-loss.js';
 export { softTopK } from './projections/soft-top-k.js';
 export { sparsemax } from './projections/sparsemax.js';
 export { type ConfigRegistry, type NamedConfig, gateFromConfig, routerFromConfig } from './router-from-config.js';
+export type { FixedMapOptions, MapKey } from './plans/fixed-choice.js';
+export { type AcRouterOptions, acRouter } from './routers/ac-router.js';
+export { baseRouter } from './routers/base-router.js';
+export { type ExpertChoiceRouterOptions, expertChoiceRouter } from './routers/expert-choice-router.js';
+export { type HashRouterOptions, hashRouter } from './routers/hash-router.js';
+export { type PatchChoiceRouterOptions, patchChoiceRouter } from './routers/patch-choice-router.js';
+export { pathwayRouter } from './routers/pathway-router.js';
+export { type RandomRouterOptions, randomRouter } from './routers/random-router.js';
+export { type RoundRobinRouterOptions, roundRobinRouter } from './routers/round-robin-router.js';
+export { type SinkhornRouterOptions, sinkhornRouter } from './routers/sinkhorn-router.js';
+export { type SoftMoeRouterOptions, softMoeRouter } from './routers/soft-moe-router.js';
 export { type GshardRouterOptions, gshardRouter } from './routers/gshard-router.js';
 export { type NoisyTopKRouterOptions, noisyTopKRouter } from './routers/noisy-top-k-router.js';
 export { type ReluRouterOptions, reluRouter } from './routers/relu-router.js';
@@ -30,6 +42,8 @@ export type { GateNormalisation, TopKRouterOptions } from './routers/top-k-optio
 export { topKRouter } from './routers/top-k-router.js';
 export { type VMoeRouterOptions, vMoeRouter } from './routers/v-moe-router.js';
 export { type Decision, buildPlan, planTensors, shutExperts, softmaxWhere } from './plans/build-plan.js';
+export { balancedAssignment } from './transport/balanced-assignment.js';
+export { sinkhornPlan } from './transport/sinkhorn-plan.js';
 export type {
   Assignment,
   DevicePlan,

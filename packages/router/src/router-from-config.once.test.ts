@@ -25,12 +25,12 @@ describe('routerFromConfig', () => {
     const router = topKRouter({ numExperts: 2, gate: identityGate, balance: { loss: myLoss, weight: 2 } });
     const registry = { gates: { identityGate: () => identityGate }, losses: { myLoss } };
     expect(routerFromConfig(throughJson(router), registry).options).toEqual(router.options);
-    expect(() => routerFromConfig(throughJson(router), { losses: { myLoss } })).toThrow("routerFromConfig: gate.name must be one of convGap, cosineGate, gapFc, got 'identityGate'. Pass your own in the registry.");
+    expect(() => routerFromConfig(throughJson(router), { losses: { myLoss } })).toThrow("routerFromConfig: gate.name must be one of convGap, cosineGate, gapFc, prototypeGate, got 'identityGate'. Pass your own in the registry.");
     expect(() => routerFromConfig(throughJson(router), { gates: registry.gates })).toThrow('routerFromConfig: balance.loss must be one of');
   });
 
   it('refuses names and options that it does not know', () => {
-    expect(() => routerFromConfig({ name: 'constructor', options: {} })).toThrow("routerFromConfig: name must be one of gshardRouter,");
+    expect(() => routerFromConfig({ name: 'constructor', options: {} })).toThrow("routerFromConfig: name must be one of acRouter,");
     const gate = { name: 'gapFc', options: { kernel: 3 } };
     expect(() => routerFromConfig({ name: 'topKRouter', options: { numExperts: 2, gate } })).toThrow("gapFc: unknown option 'kernel'.");
   });

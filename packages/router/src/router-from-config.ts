@@ -2,8 +2,19 @@ import { expectArgument } from '@moe/core';
 import { convGap } from './gates/conv-gap.js';
 import { cosineGate } from './gates/cosine-gate.js';
 import { gapFc } from './gates/gap-fc.js';
+import { prototypeGate } from './gates/prototype-gate.js';
 import type { BalanceLoss } from './losses/balance-loss.js';
 import { balanceLosses } from './losses/registry.js';
+import { acRouter } from './routers/ac-router.js';
+import { baseRouter } from './routers/base-router.js';
+import { expertChoiceRouter } from './routers/expert-choice-router.js';
+import { hashRouter } from './routers/hash-router.js';
+import { patchChoiceRouter } from './routers/patch-choice-router.js';
+import { pathwayRouter } from './routers/pathway-router.js';
+import { randomRouter } from './routers/random-router.js';
+import { roundRobinRouter } from './routers/round-robin-router.js';
+import { sinkhornRouter } from './routers/sinkhorn-router.js';
+import { softMoeRouter } from './routers/soft-moe-router.js';
 import { gshardRouter } from './routers/gshard-router.js';
 import { noisyTopKRouter } from './routers/noisy-top-k-router.js';
 import { reluRouter } from './routers/relu-router.js';
@@ -46,7 +57,7 @@ function find<T>(what: string, name: string, ...tables: readonly (Readonly<Recor
  * @throws {@link ArgumentError} if the name is not known, or an option is wrong.
  */
 export function gateFromConfig(config: NamedConfig, registry: ConfigRegistry = {}): GateNetwork {
-  const builtIn: ConfigRegistry['gates'] = { convGap: (options) => convGap(options), cosineGate: (options) => cosineGate(options), gapFc: (options) => gapFc(options) };
+  const builtIn: ConfigRegistry['gates'] = { convGap: (options) => convGap(options), cosineGate: (options) => cosineGate(options), gapFc: (options) => gapFc(options), prototypeGate: (options) => prototypeGate(options) };
   return find('gate.name', config.name, registry.gates, builtIn)(config.options);
 }
 
@@ -66,11 +77,21 @@ export function routerFromConfig(config: NamedConfig, registry: ConfigRegistry =
 
 /** Every router of this package, by the name that it has in JSON; each checks the options itself. */
 const ROUTERS: NonNullable<ConfigRegistry['routers']> = {
+  acRouter: (options) => acRouter(options as never),
+  baseRouter: (options) => baseRouter(options as never),
+  expertChoiceRouter: (options) => expertChoiceRouter(options as never),
   gshardRouter: (options) => gshardRouter(options as never),
+  hashRouter: (options) => hashRouter(options as never),
   noisyTopKRouter: (options) => noisyTopKRouter(options as never),
+  patchChoiceRouter: (options) => patchChoiceRouter(options as never),
+  pathwayRouter: (options) => pathwayRouter(options as never),
+  randomRouter: (options) => randomRouter(options as never),
   reluRouter: (options) => reluRouter(options as never),
+  roundRobinRouter: (options) => roundRobinRouter(options as never),
   sigmoidRouter: (options) => sigmoidRouter(options as never),
+  sinkhornRouter: (options) => sinkhornRouter(options as never),
   softmaxRouter: (options) => softmaxRouter(options as never),
+  softMoeRouter: (options) => softMoeRouter(options as never),
   softTopKRouter: (options) => softTopKRouter(options as never),
   sparsemaxRouter: (options) => sparsemaxRouter(options as never),
   stMoeRouter: (options) => stMoeRouter(options as never),
