@@ -10,8 +10,8 @@ interface BenchmarkRow {
   readonly unit: string;
 }
 
-/** What a benchmark module yields: a row and the largest ratio `ours / theirs` that is allowed, where an issue or decision sets one. */
-export type MeasuredRow = BenchmarkRow & { readonly limit?: number };
+/** What a benchmark module yields: a row and the largest ratio `ours / theirs` that is allowed, where an issue or decision sets one; versions and machine, where the peer is another program. */
+export type MeasuredRow = BenchmarkRow & { readonly limit?: number; readonly conditions?: string };
 
 /** A benchmark; yields each row as soon as it is measured. */
 export type Benchmark = (options: BenchmarkOptions) => AsyncGenerator<MeasuredRow>;

@@ -15,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, { summary: string; takes?: readonly Ex
     load: () => import('./conformance/index.js'),
   },
   dispatch: { summary: 'an MoE layer against one expert over the same rows, on wasm', load: () => import('./dispatch/index.js') },
+  pytorch: { summary: 'the engine tensorflow against PyTorch in $MOE_BENCH_PYTHON', load: () => import('./pytorch/index.js') },
 };
 
 const HELP = `pnpm bench NAME [--quick] [--json]
@@ -24,7 +25,7 @@ Measures one thing against another in the same run and says whether the bar hold
 ${Object.entries(BENCHMARKS).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`).join('\n')}
 
   --quick      fewer rounds; about a minute
-  --json       one object a line: {"name","ours","theirs","unit","ratio","limit","holds"}
+  --json       one object a line: {"name","ours","theirs","unit","ratio","limit","holds"}, and "conditions" against another program
   --help       this text
 
 conformance:
@@ -63,7 +64,7 @@ const significant = (value: number): string => Number(value.toPrecision(4)).toSt
 function show({ name, ours, theirs, unit, limit }: MeasuredRow): string {
   const ratio = ours / theirs;
   const bar = limit === undefined ? '' : `${ratio <= limit ? 'holds' : 'FAILS'} (limit ${limit})`;
-  return `${name.padEnd(44)} ${significant(ours).padStart(10)} ${significant(theirs).padStart(10)} ${unit.padEnd(12)} ${significant(ratio).padStart(8)}  ${bar}`;
+  return `${name.padEnd(52)} ${significant(ours).padStart(10)} ${significant(theirs).padStart(10)} ${unit.padEnd(12)} ${significant(ratio).padStart(8)}  ${bar}`;
 }
 
 const { values, positionals } = readArguments();
@@ -81,12 +82,12 @@ for (const [option, value] of Object.entries({ engine, filter, failures })) {
 if (engine !== undefined && !ENGINES.includes(engine)) refuse(`no engine is called '${engine}'.`);
 
 enableProdMode();
-if (!json) console.log(`${'name'.padEnd(44)} ${'ours'.padStart(10)} ${'theirs'.padStart(10)} ${'unit'.padEnd(12)} ${'ratio'.padStart(8)}`);
+if (!json) console.log(`${'name'.padEnd(52)} ${'ours'.padStart(10)} ${'theirs'.padStart(10)} ${'unit'.padEnd(12)} ${'ratio'.padStart(8)}`);
 const { default: measure } = await benchmark.load();
 for await (const row of measure({ quick, engine: engine as EngineName | undefined, filter, failures })) {
-  const { name: rowName, ours, theirs, unit, limit } = row;
+  const { name: rowName, ours, theirs, unit, limit, conditions } = row;
   const ratio = ours / theirs;
   const holds = limit === undefined || ratio <= limit;
   if (!holds) process.exitCode = 1;
-  console.log(json ? JSON.stringify({ name: rowName, ours, theirs, unit, ratio, limit: limit ?? null, holds }) : show(row));
+  console.log(json ? JSON.stringify({ name: rowName, ours, theirs, unit, ratio, limit: limit ?? null, holds, conditions }) : show(row));
 }

@@ -1,0 +1,220 @@
+"""PyTorch's side of `pnpm bench pytorch`: one process that runs tasks on command.
+
+Reads one JSON object a line from standard input and answers with one on standard output:
+  {"do": "prepare", "subject", "folder", "threads", "compile"} -> {"versions"}
+  {"do": "check", "same"}                                     -> {"logits", "gradient", "losses"}
+  {"do": "run", "task"}                                       -> {"cpu", "wall"} in milliseconds
+  {"do": "peak"}                                              -> {"mebibytes"} of memory at the highest
+The folder holds `tensors.json` and `tensors.bin` (float32): weights in tfjs' layout, images [B,H,W,C] and labels.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+
+import numpy
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+# What anything else prints goes to the stream of errors.
+answers = os.fdopen(os.dup(1), "w", buffering=1)
+os.dup2(2, 1)
+
+
+class Conv(nn.Conv2d):
+    """Pads as torchvision does, or with the odd zero last as the `same` of TensorFlow does."""
+
+    same = False
+
+    def forward(self, x):
+        if self.same and self.stride[0] == 2 and self.kernel_size[0] == 3:
+            return F.conv2d(F.pad(x, (0, 1, 0, 1)), self.weight, self.bias, self.stride)
+        return super().forward(x)
+
+
+class Block(nn.Module):
+    """torchvision's BasicBlock."""
+
+    def __init__(self, channels, filters, stride):
+        super().__init__()
+        self.conv1 = Conv(channels, filters, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(filters)
+        self.conv2 = Conv(filters, filters, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(filters)
+        plain = stride == 1 and channels == filters
+        self.downsample = None if plain else nn.Sequential(Conv(channels, filters, 1, stride, bias=False), nn.BatchNorm2d(filters))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)), inplace=True)))
+        return F.relu(y.add_(x if self.downsample is None else self.downsample(x)), inplace=True)
+
+
+class ResNet18(nn.Module):
+    """ResNet-18 for small images: one 3x3 convolution as stem, no pooling after it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = Conv(3, 64, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        for stage in range(4):
+            channels, filters = 64 * 2 ** max(0, stage - 1), 64 * 2**stage
+            stride = 1 if stage == 0 else 2
+            setattr(self, f"layer{stage + 1}", nn.Sequential(Block(channels, filters, stride), Block(filters, filters, 1)))
+        self.fc = nn.Linear(512, 10)
+
+    def forward(self, x):
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(x.mean((2, 3)))
+
+
+class Cnn28(nn.Module):
+    """Two convolutions with bias, ReLU and 2x2 maximum pooling, then one linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = Conv(1, 16, 3, 1, 1)
+        self.conv2 = Conv(16, 32, 3, 1, 1)
+        self.fc = nn.Linear(7 * 7 * 32, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x), inplace=True), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x), inplace=True), 2)
+        # tfjs' order of a flattened map: rows, columns, channels.
+        return self.fc(x.permute(0, 2, 3, 1).flatten(1))
+
+
+PARTS = {"kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias", "movingMean": "running_mean", "movingVariance": "running_var"}
+
+
+def read_tensors(folder):
+    with open(os.path.join(folder, "tensors.json")) as file:
+        entries = json.load(file)
+    values = numpy.fromfile(os.path.join(folder, "tensors.bin"), numpy.float32)
+    tensors, start = {}, 0
+    for entry in entries:
+        size = int(numpy.prod(entry["shape"]))
+        tensors[entry["name"]] = torch.from_numpy(values[start : start + size].reshape(entry["shape"]).copy())
+        start += size
+    return tensors
+
+
+def load(model, tensors):
+    state = model.state_dict()
+    for name, value in tensors.items():
+        module, part = name.split("/")
+        if part == "kernel":
+            value = value.permute(3, 2, 0, 1) if value.dim() == 4 else value.t()
+        state[f"{module}.{PARTS[part]}"].copy_(value)
+    model.load_state_dict(state)
+
+
+class Tasks:
+    def __init__(self, subject, folder, threads, compile):
+        torch.set_num_threads(threads)
+        tensors = read_tensors(folder)
+        self.images = tensors.pop("images").permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+        self.labels = tensors.pop("labels").long()
+        attack = tensors.pop("attack").tolist()
+        self.eps, self.step_size = attack
+        self.model = {"resnet18-b64": ResNet18, "cnn28-b128": Cnn28}[subject]().to(memory_format=torch.channels_last)
+        load(self.model, tensors)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-3, momentum=0.9, fused=True)
+        self.network = torch.compile(self.model) if compile else self.model
+
+    def attacked(self):
+        """Evaluation mode, and no gradient of any weight."""
+        self.model.eval()
+        self.model.requires_grad_(False)
+
+    def gradient(self, x):
+        x = x.detach().requires_grad_()
+        logits = self.network(x)
+        loss = F.cross_entropy(logits, self.labels, reduction="sum")
+        return logits.detach(), torch.autograd.grad(loss, x)[0]
+
+    def forward(self):
+        self.attacked()
+        with torch.no_grad():
+            return self.network(self.images)
+
+    def input_gradient(self):
+        self.attacked()
+        return self.gradient(self.images)[1]
+
+    def attack(self, steps):
+        """Projected gradient descent that keeps each row's point of highest loss, the last one included, as `pgd` of @moe/attacks does."""
+        self.attacked()
+        clean = self.images
+        low, high = (clean - self.eps).clamp_(0, 1), (clean + self.eps).clamp_(0, 1)
+        x, best = clean, clean.clone()
+        highest = torch.full((len(clean),), -torch.inf)
+        for t in range(steps + 1):
+            if t < steps:
+                logits, gradient = self.gradient(x)
+            else:
+                with torch.no_grad():
+                    logits = self.network(x)
+            loss = F.cross_entropy(logits, self.labels, reduction="none")
+            higher = loss > highest
+            highest = torch.where(higher, loss, highest)
+            best = torch.where(higher[:, None, None, None], x, best)
+            if t < steps:
+                x = torch.clamp(x + self.step_size * gradient.sign_(), low, high)
+        return best, highest
+
+    def pgd_step(self):
+        return self.attack(1)
+
+    def pgd_10(self):
+        return self.attack(10)
+
+    def train_step(self):
+        self.model.train()
+        self.model.requires_grad_(True)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(self.network(self.images), self.labels)
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+    def run(self, task):
+        task = getattr(self, task.replace("-", "_"))
+        wall, cpu = time.perf_counter(), time.process_time()
+        task()
+        return {"cpu": 1e3 * (time.process_time() - cpu), "wall": 1e3 * (time.perf_counter() - wall)}
+
+    def check(self, same):
+        """Logits, input gradient in tfjs' layout, and the losses of two training steps; changes the weights."""
+        for module in self.model.modules():
+            if isinstance(module, Conv):
+                module.same = same
+        logits, gradient = self.forward(), self.input_gradient().permute(0, 2, 3, 1)
+        losses = [self.train_step(), self.train_step()] if not same else []
+        return {"logits": logits.flatten().tolist(), "gradient": gradient.flatten().tolist(), "losses": losses}
+
+
+def main():
+    tasks = None
+    for line in sys.stdin:
+        message = json.loads(line)
+        kind = message.pop("do")
+        try:
+            if kind == "prepare":
+                tasks = Tasks(**message)
+                answer = {"versions": f"PyTorch {torch.__version__}, Python {sys.version.split()[0]}"}
+            elif kind == "check":
+                answer = tasks.check(**message)
+            elif kind == "run":
+                answer = tasks.run(**message)
+            else:
+                answer = {"mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        except Exception as error:  # The other side says what failed.
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+main()

@@ -1,0 +1,79 @@
+// Shapes: B batch, H W pixels, C channels, M classes.
+import { pgd } from '@moe/attacks';
+import { type LogitsFn, createRng } from '@moe/core';
+import { logitsFn, modelWeights, moeModel, resnet } from '@moe/layers';
+import { Reduction, type Tensor, type Tensor2D, dispose, grad, losses, oneHot, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { stockResnet } from './stock-resnet.js';
+import type { NamedTensor, Pass, Subject } from './subject.js';
+import { steppedTraining } from './training.js';
+
+const BATCH = 64;
+const CLASSES = 10;
+const ATTACK = { eps: 8 / 255, stepSize: 2 / 255 };
+
+/** Statistics and scales that are not those of a fresh network, so that forgetting one shows. */
+const DRAWS: Readonly<Record<string, readonly [low: number, high: number]>> = { gamma: [0.5, 1.5], beta: [-0.2, 0.2], movingMean: [-0.2, 0.2], movingVariance: [0.5, 1.5] };
+
+function drawStatistics(network: LayersModel): void {
+  const rng = createRng(2);
+  for (const { name, variable } of modelWeights(network)) {
+    const range = DRAWS[name.split('/')[1] ?? ''];
+    if (range !== undefined) tidy(() => variable.assign(tensor(rng.stream(name).uniform(variable.size, ...range), variable.shape)));
+  }
+}
+
+/** Gives an ordinary model the weights of ours, name by name. */
+function setWeights(stock: LayersModel, weights: readonly NamedTensor[]): void {
+  const parts: Readonly<Record<string, string>> = { moving_mean: 'movingMean', moving_variance: 'movingVariance' };
+  for (const layer of stock.layers.filter((candidate) => candidate.weights.length > 0)) {
+    const values = layer.weights.map(({ originalName }) => {
+      const part = originalName.split('/').at(-1) ?? '';
+      const name = `${layer.name}/${parts[part] ?? part}`;
+      const found = weights.find((weight) => weight.name === name);
+      if (found === undefined) throw new Error(`pytorch: the network has no weight ${name}.`);
+      return tensor(found.values, [...found.shape]);
+    });
+    layer.setWeights(values);
+    dispose(values);
+  }
+}
+
+/** ResNet-18 at full width on 64 images `[32,32,3]`, 10 classes. */
+export function resnet18(): Subject {
+  const network = resnet({ depth: 18, width: 64, stem: 'cifar', classes: CLASSES, inputShape: [32, 32, 3], seed: 1 });
+  drawStatistics(network);
+  const weights = modelWeights(network).map(({ name, variable }) => ({ name, shape: variable.shape, values: Float32Array.from(variable.dataSync()) }));
+  const imageShape = [BATCH, 32, 32, 3] as const;
+  const images = createRng(3).uniform(BATCH * 32 * 32 * 3);
+  const labels = createRng(4).integers(BATCH, CLASSES);
+  const [x, y] = [tensor(images, [...imageShape]), tensor1d(labels, 'int32')];
+  const truth = tidy(() => oneHot(y, CLASSES, 1, 0, 'float32'));
+  const stock = stockResnet(CLASSES);
+  setWeights(stock, weights);
+
+  const passOf = (logits: LogitsFn): Pass => {
+    const gradient = grad((t: Tensor) => losses.softmaxCrossEntropy(truth, logits(t), undefined, 0, Reduction.SUM));
+    return { logits: () => logits(x), inputGradient: () => tidy(() => gradient(x)) };
+  };
+  const model = logitsFn(moeModel(network));
+  const passes = { function: passOf(model), layers: passOf((t) => stock.apply(t) as Tensor2D) };
+  const attack = pgd({ ...ATTACK, steps: 1, start: 'none', goal: 'maxLoss' });
+  const trainStep = steppedTraining(moeModel(network), modelWeights(network), { inputs: images, labels, ids: labels, shape: imageShape });
+  return {
+    weights,
+    images,
+    imageShape,
+    labels,
+    attack: ATTACK,
+    passes,
+    trainStep,
+    tasks: {
+      forward: () => void passes.function.logits().dispose(),
+      'input-gradient': () => void passes.function.inputGradient().dispose(),
+      'input-gradient-layers': () => void passes.layers.inputGradient().dispose(),
+      'pgd-step': () => dispose(Object.values(attack.perturb(model, x, y, { rng: createRng(1) }))),
+      'train-step': async () => void (await trainStep()),
+    },
+  };
+}

@@ -1,0 +1,88 @@
+// Our side of `pnpm bench pytorch`: the same commands as peer.py, one JSON object a line.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { useBackend } from '@moe/backend';
+import { describeTensorflow } from '@moe/backend/node';
+import { type Tensor, enableProdMode } from '@tensorflow/tfjs-core';
+import { cnn28 } from './cnn28.js';
+import { resnet18 } from './resnet18.js';
+import type { Pass, Subject } from './subject.js';
+
+const SUBJECTS: Readonly<Record<string, () => Subject>> = { 'cnn28-b128': cnn28, 'resnet18-b64': resnet18 };
+
+type Message =
+  | { do: 'prepare'; subject: string; folder: string; threads: number }
+  | { do: 'check'; same: boolean }
+  | { do: 'run'; task: string }
+  | { do: 'peak' };
+
+let subject: Subject | undefined;
+
+const prepared = (): Subject => {
+  if (subject === undefined) throw new Error('prepare comes first.');
+  return subject;
+};
+
+/** Weights, images and labels for the peer, as peer.py says. */
+async function write(folder: string, { weights, images, imageShape, labels, attack }: Subject): Promise<void> {
+  const all = [
+    ...weights,
+    { name: 'images', shape: imageShape, values: images },
+    { name: 'labels', shape: [labels.length], values: Float32Array.from(labels) },
+    { name: 'attack', shape: [2], values: Float32Array.of(attack.eps, attack.stepSize) },
+  ];
+  await writeFile(join(folder, 'tensors.bin'), Buffer.concat(all.map(({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength))));
+  await writeFile(join(folder, 'tensors.json'), JSON.stringify(all.map(({ name, shape }) => ({ name, shape }))));
+}
+
+function read(make: () => Tensor): number[] {
+  const made = make();
+  const values = Array.from(made.dataSync());
+  made.dispose();
+  return values;
+}
+
+async function check(pass: Pass, training: boolean): Promise<object> {
+  const logits = read(pass.logits);
+  const gradient = read(pass.inputGradient);
+  const { trainStep } = prepared();
+  return { logits, gradient, losses: training ? [await trainStep(), await trainStep()] : [] };
+}
+
+async function time(task: string): Promise<object> {
+  const run = prepared().tasks[task];
+  if (run === undefined) throw new Error(`no task is called '${task}'.`);
+  const wall = performance.now();
+  const before = process.cpuUsage();
+  await run();
+  const { user, system } = process.cpuUsage(before);
+  return { cpu: (user + system) / 1e3, wall: performance.now() - wall };
+}
+
+async function answer(message: Message): Promise<object> {
+  switch (message.do) {
+    case 'prepare': {
+      await useBackend('tensorflow', { threads: message.threads });
+      subject = SUBJECTS[message.subject]?.();
+      await write(message.folder, prepared());
+      return { versions: `TensorFlow ${(await describeTensorflow()).version}, Node ${process.versions.node}` };
+    }
+    case 'check': {
+      const pass = prepared().passes[message.same ? 'layers' : 'function'];
+      if (pass === undefined) throw new Error('there is no such network.');
+      return check(pass, !message.same);
+    }
+    case 'run':
+      return time(message.task);
+    case 'peak':
+      return { mebibytes: process.resourceUsage().maxRSS / 1024 };
+  }
+}
+
+enableProdMode();
+for await (const line of createInterface({ input: process.stdin })) {
+  const reply = await answer(JSON.parse(line) as Message).catch((error: unknown) => ({ error: String(error) }));
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}
+process.exit(0);
