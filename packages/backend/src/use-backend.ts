@@ -4,6 +4,7 @@ import { type BackendWasm, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { BackendError, expectInteger, expectKnownKeys, expectOneOf, isMoeError } from '@moe/core';
 import { type BackendDescription, describeBackend } from './describe-backend.js';
 import type { EngineName } from './engines.js';
+import { watchBatchStatistics } from './gradients/batch-statistics.js';
 import { registerGradients } from './gradients/register.js';
 import { withoutProcessHandlers } from './wasm/process-handlers.js';
 import { registerWasmKernels } from './wasm/register.js';
@@ -83,4 +84,5 @@ async function start(name: EngineName, { wasmPaths, threads }: UseBackendOptions
   await ready();
   registerGradients();
   if (name === 'wasm') await registerWasmKernels(backend() as BackendWasm);
+  watchBatchStatistics(name);
 }

@@ -3,26 +3,23 @@ import {
   type Conv2DAttrs,
   type Conv2DBackpropFilterAttrs,
   type GradConfig,
-  type NamedAttrMap,
   type Tensor,
   type Tensor4D,
   conv2d,
-  engine,
   pad,
   reshape,
   slice,
 } from '@tensorflow/tfjs-core';
+import { runKernel } from './kernels.js';
 
 type Shape4D = [number, number, number, number];
 type Geometry = Pick<Conv2DAttrs, 'strides' | 'pad' | 'dataFormat'> & { dimRoundingMode?: Conv2DAttrs['dimRoundingMode'] | undefined };
 
-const run = (kernelName: string, inputs: Record<string, Tensor>, attrs: object): Tensor => engine().runKernel(kernelName, inputs, attrs as NamedAttrMap) as Tensor;
-
 const inputGradient = (inputShape: number[], dy: Tensor, filter: Tensor, geometry: Geometry): Tensor =>
-  run('Conv2DBackpropInput', { dy, filter }, { ...geometry, inputShape });
+  runKernel('Conv2DBackpropInput', { dy, filter }, { ...geometry, inputShape });
 
 const filterGradient = (x: Tensor, dy: Tensor, filterShape: number[], geometry: Geometry): Tensor =>
-  run('Conv2DBackpropFilter', { x, dy }, { ...geometry, filterShape });
+  runKernel('Conv2DBackpropFilter', { x, dy }, { ...geometry, filterShape });
 
 const pairOf = (value: number | [number, number]): [number, number] => (typeof value === 'number' ? [value, value] : value);
 const geometryOf = ({ strides, pad, dataFormat, dimRoundingMode }: Geometry): Geometry => ({ strides, pad, dataFormat, dimRoundingMode });

@@ -6,6 +6,7 @@ import { createBinding } from './binding.js';
 import { createContext } from './context.js';
 import { findTensorflow } from './installation.js';
 import { registerExplicitPadding } from './kernels/explicit-padding.js';
+import { registerGradientKernels } from './kernels/gradients.js';
 import { loadLibrary } from './library.js';
 import { createStatus } from './status.js';
 
@@ -36,6 +37,7 @@ export async function registerTensorflow(threads?: number): Promise<void> {
   restoreUtilities();
   const { NodeJSKernelBackend } = await importKernels();
   registerExplicitPadding(NAME);
+  registerGradientKernels(NAME, binding.isUsingGpuDevice());
   const backend = new NodeJSKernelBackend(binding as never, '@moe/backend') as unknown as KernelBackend;
   registerBackend(NAME, () => Object.assign(backend, { threads: threads ?? availableParallelism() }));
 }

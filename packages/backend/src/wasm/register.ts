@@ -13,7 +13,7 @@ import { einsum } from './kernels/einsum.js';
 import { gather } from './kernels/gather.js';
 import { maxPoolGrad } from './kernels/max-pool-grad.js';
 import { oneHot } from './kernels/one-hot.js';
-import { reverse, slice, stridedSlice, tile } from './kernels/rearrange.js';
+import { broadcastTo, reverse, slice, stridedSlice, tile } from './kernels/rearrange.js';
 import { mean, sum } from './kernels/reduce.js';
 import { select } from './kernels/select.js';
 import { cast, identity } from './kernels/share.js';
@@ -27,6 +27,7 @@ const WASM_KERNELS: readonly WasmKernel[] = [
   ...COMPARISON_KERNELS,
   batchMatMul,
   batchNorm,
+  broadcastTo,
   cast,
   concat,
   conv2d,

@@ -1,5 +1,7 @@
 // Kernels that only move values about: every one is a copy between two layouts.
 import {
+  type BroadCastToAttrs,
+  type BroadcastToInputs,
   type ReverseAttrs,
   type ReverseInputs,
   type SliceAttrs,
@@ -14,7 +16,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { wasmKernel } from '../kernel.js';
-import { denseStrides, joinLoops } from '../layout.js';
+import { broadcastStrides, denseStrides, joinLoops } from '../layout.js';
 import { addressOf, nativeOf } from '../native.js';
 
 const hasWideValues = ({ dtype }: TensorInfo): boolean => dtype !== 'string' && util.bytesPerElement(dtype) === 4;
@@ -66,3 +68,8 @@ export const tile = wasmKernel<TileInputs, TileAttrs>('Tile', ({ inputs: { x }, 
   const out = copyFrom(backend, x, 0, shape, strides.flatMap((stride) => [0, stride]));
   return out && { ...out, shape: x.shape.map((size, axis) => size * reps[axis]!) };
 });
+
+/** A tensor repeated to a larger shape, as gradients of reductions need it; stock tfjs has no such kernel on wasm. */
+export const broadcastTo = wasmKernel<BroadcastToInputs, BroadCastToAttrs>('BroadcastTo', ({ inputs: { x }, attrs: { shape }, backend }) =>
+  hasWideValues(x) ? copyFrom(backend, x, 0, shape, broadcastStrides(x.shape, shape)) : undefined,
+);
