@@ -10,6 +10,7 @@ import {
   reshape,
   slice,
 } from '@tensorflow/tfjs-core';
+import { WANTED } from '../deferred.js';
 import { runKernel } from './kernels.js';
 
 type Shape4D = [number, number, number, number];
@@ -19,7 +20,7 @@ const inputGradient = (inputShape: number[], dy: Tensor, filter: Tensor, geometr
   runKernel('Conv2DBackpropInput', { dy, filter }, { ...geometry, inputShape });
 
 const filterGradient = (x: Tensor, dy: Tensor, filterShape: number[], geometry: Geometry): Tensor =>
-  runKernel('Conv2DBackpropFilter', { x, dy }, { ...geometry, filterShape });
+  runKernel('Conv2DBackpropFilter', { x, dy }, { ...geometry, filterShape, ...WANTED });
 
 const pairOf = (value: number | [number, number]): [number, number] => (typeof value === 'number' ? [value, value] : value);
 const geometryOf = ({ strides, pad, dataFormat, dimRoundingMode }: Geometry): Geometry => ({ strides, pad, dataFormat, dimRoundingMode });

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import util from 'node:util';
 import { BackendError } from '@moe/core';
 import { type KernelBackend, findBackend, registerBackend } from '@tensorflow/tfjs-core';
+import { type Storage, deferFilterGradients } from '../deferred.js';
 import { createBinding } from './binding.js';
 import { createContext } from './context.js';
 import { findTensorflow } from './installation.js';
@@ -39,6 +40,7 @@ export async function registerTensorflow(threads?: number): Promise<void> {
   registerExplicitPadding(NAME);
   registerGradientKernels(NAME, binding.isUsingGpuDevice());
   const backend = new NodeJSKernelBackend(binding as never, '@moe/backend') as unknown as KernelBackend;
+  deferFilterGradients(backend, { engineName: NAME, storageOf: (of) => (of as unknown as { readonly tensorMap: Storage }).tensorMap, memory: ['id'] });
   registerBackend(NAME, () => Object.assign(backend, { threads: threads ?? availableParallelism() }));
 }
 

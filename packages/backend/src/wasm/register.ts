@@ -1,4 +1,5 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { type Storage, deferFilterGradients } from '../deferred.js';
 import { type WasmKernel, installKernel } from './kernel.js';
 import { batchMatMul, fusedMatMul } from './kernels/mat-mul.js';
 import { batchNorm } from './kernels/batch-norm.js';
@@ -56,4 +57,5 @@ const WASM_KERNELS: readonly WasmKernel[] = [
 export async function registerWasmKernels(backend: BackendWasm): Promise<void> {
   await linkNative(backend);
   WASM_KERNELS.forEach(installKernel);
+  deferFilterGradients(backend, { engineName: 'wasm', storageOf: (of) => (of as BackendWasm).dataIdMap as unknown as Storage, memory: ['id', 'memoryOffset'] });
 }
