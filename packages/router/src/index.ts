@@ -1,12 +1,18 @@
+export { assertRouterGradient } from './assert-router-gradient.js';
 export { assignmentOf } from './assignment.js';
 export { type DispatchOptions, type Dispatchable, dispatch } from './dispatch/dispatch.js';
 export { type CapacityOptions, capacityOf, dropOverCapacity } from './capacity.js';
+export { type ConvFcOptions, convFc } from './gates/conv-fc.js';
 export { type ConvGapOptions, convGap } from './gates/conv-gap.js';
 export { type CosineGateOptions, cosineGate } from './gates/cosine-gate.js';
+export { equalGate } from './gates/equal-gate.js';
+export { firstChannelsGate } from './gates/first-channels-gate.js';
+export { fixedRandomGate } from './gates/fixed-random-gate.js';
 export { type GapFcOptions, gapFc } from './gates/gap-fc.js';
 export { type PrototypeGateOptions, prototypeGate } from './gates/prototype-gate.js';
 export type { BalanceLoss, BalanceLossOptions } from './losses/balance-loss.js';
 export { columnEntropyLoss, entropyLoss } from './losses/entropy-loss.js';
+export { importanceKlLoss } from './losses/importance-kl-loss.js';
 export { type VarianceConvention, importanceLoss } from './losses/importance-loss.js';
 export { type LoadLossOptions, loadLoss } from './losses/load-loss.js';
 export type { BalanceOption, WeightedBalance } from './losses/balance-option.js';
@@ -18,6 +24,13 @@ export { softTopK } from './projections/soft-top-k.js';
 export { sparsemax } from './projections/sparsemax.js';
 export { type ConfigRegistry, type NamedConfig, gateFromConfig, routerFromConfig } from './router-from-config.js';
 export type { FixedMapOptions, MapKey } from './plans/fixed-choice.js';
+export { expertAgreement } from './regularisers/expert-agreement.js';
+export { expertDiversity } from './regularisers/expert-diversity.js';
+export { type RouterConsistencyOptions, routerConsistency } from './regularisers/router-consistency.js';
+export { routerKl } from './regularisers/router-kl.js';
+export { type RouterMarginOptions, routerMargin } from './regularisers/router-margin.js';
+export { routerOrthogonality } from './regularisers/router-orthogonality.js';
+export { type ConstrainedRouterOptions, constrainedRouter } from './routers/constrained-router.js';
 export { type AcRouterOptions, acRouter } from './routers/ac-router.js';
 export { baseRouter } from './routers/base-router.js';
 export { type ExpertChoiceRouterOptions, expertChoiceRouter } from './routers/expert-choice-router.js';
@@ -60,4 +73,6 @@ export type {
   SparsePlan,
   Weights,
 } from './types.js';
-export { type ExpertUsage, classByExpert, expertUsage } from './usage.js';
+export { coActivation } from './usage/co-activation.js';
+export { type RoutingChange, type RoutingChangeOptions, expectedIou, routingChange } from './usage/routing-change.js';
+export { type ExpertUsage, classByExpert, expertUsage } from './usage/usage.js';

@@ -1,12 +1,17 @@
 import { expectArgument } from '@moe/core';
+import { convFc } from './gates/conv-fc.js';
 import { convGap } from './gates/conv-gap.js';
 import { cosineGate } from './gates/cosine-gate.js';
+import { equalGate } from './gates/equal-gate.js';
+import { firstChannelsGate } from './gates/first-channels-gate.js';
+import { fixedRandomGate } from './gates/fixed-random-gate.js';
 import { gapFc } from './gates/gap-fc.js';
 import { prototypeGate } from './gates/prototype-gate.js';
 import type { BalanceLoss } from './losses/balance-loss.js';
 import { balanceLosses } from './losses/registry.js';
 import { acRouter } from './routers/ac-router.js';
 import { baseRouter } from './routers/base-router.js';
+import { constrainedRouter } from './routers/constrained-router.js';
 import { expertChoiceRouter } from './routers/expert-choice-router.js';
 import { hashRouter } from './routers/hash-router.js';
 import { patchChoiceRouter } from './routers/patch-choice-router.js';
@@ -57,8 +62,7 @@ function find<T>(what: string, name: string, ...tables: readonly (Readonly<Recor
  * @throws {@link ArgumentError} if the name is not known, or an option is wrong.
  */
 export function gateFromConfig(config: NamedConfig, registry: ConfigRegistry = {}): GateNetwork {
-  const builtIn: ConfigRegistry['gates'] = { convGap: (options) => convGap(options), cosineGate: (options) => cosineGate(options), gapFc: (options) => gapFc(options), prototypeGate: (options) => prototypeGate(options) };
-  return find('gate.name', config.name, registry.gates, builtIn)(config.options);
+  return find('gate.name', config.name, registry.gates, GATES)(config.options);
 }
 
 /**
@@ -77,6 +81,7 @@ export function routerFromConfig(config: NamedConfig, registry: ConfigRegistry =
 
 /** Every router of this package, by the name that it has in JSON; each checks the options itself. */
 const ROUTERS: NonNullable<ConfigRegistry['routers']> = {
+  constrainedRouter: (options) => constrainedRouter(options as never),
   acRouter: (options) => acRouter(options as never),
   baseRouter: (options) => baseRouter(options as never),
   expertChoiceRouter: (options) => expertChoiceRouter(options as never),
@@ -100,10 +105,23 @@ const ROUTERS: NonNullable<ConfigRegistry['routers']> = {
   vMoeRouter: (options) => vMoeRouter(options as never),
 };
 
-/** Puts gate networks and losses in the place of their names. */
-function withParts({ gate, balance, ...rest }: Options, registry: ConfigRegistry): Options {
+/** Every gate network of this package, likewise. */
+const GATES: NonNullable<ConfigRegistry['gates']> = {
+  convFc: (options) => convFc(options),
+  convGap: (options) => convGap(options),
+  cosineGate: (options) => cosineGate(options),
+  equalGate: (options) => equalGate(options as never),
+  firstChannelsGate: (options) => firstChannelsGate(options as never),
+  fixedRandomGate: () => fixedRandomGate(),
+  gapFc: (options) => gapFc(options),
+  prototypeGate: (options) => prototypeGate(options),
+};
+
+/** Puts routers, gate networks and losses in the place of their names. */
+function withParts({ gate, balance, router, ...rest }: Options, registry: ConfigRegistry): Options {
   return {
     ...rest,
+    ...(router !== undefined && { router: routerFromConfig(router as NamedConfig, registry) }),
     ...(gate !== undefined && { gate: gateFromConfig(gate as NamedConfig, registry) }),
     ...(balance !== undefined && { balance: (balance as { loss: string; weight: number }[]).map((entry) => withLoss(entry, registry)) }),
   };

@@ -19,3 +19,8 @@ export function maskedMean(x: Tensor2D, mask: Tensor1D | undefined): Tensor1D {
 export function countOf(mask: Tensor1D): Scalar {
   return tidy(() => reshape(maximum(sum(mask), 1), []));
 }
+
+/** Mean over the tokens that count, `[T] → []`; 0 if none does. */
+export function meanOfTokens(x: Tensor1D, mask: Tensor1D | undefined): Scalar {
+  return tidy(() => (mask === undefined ? mean(x) : div(sum(mul(x, mask)), countOf(mask))));
+}

@@ -1,7 +1,7 @@
 // Shapes: T tokens, E experts.
-import { type Scalar, type Tensor1D, type Tensor2D, div, mean, mul, neg, sub, sum, tidy } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor1D, type Tensor2D, neg, sub, tidy } from '@tensorflow/tfjs-core';
 import { entropy } from '../internal/entropy.js';
-import { countOf, expectLossShapes, maskedMean } from '../internal/masked.js';
+import { expectLossShapes, maskedMean, meanOfTokens } from '../internal/masked.js';
 import type { BalanceLossOptions } from './balance-loss.js';
 
 /**
@@ -20,9 +20,7 @@ import type { BalanceLossOptions } from './balance-loss.js';
 export function entropyLoss(gates: Tensor2D, assignment: Tensor2D, { mask }: BalanceLossOptions = {}): Scalar {
   expectLossShapes('entropyLoss', gates, assignment, mask);
   return tidy(() => {
-    const perToken = entropy(gates) as Tensor1D;
-    const meanEntropy = mask === undefined ? mean(perToken) : div(sum(mul(perToken, mask)), countOf(mask));
-    return sub(meanEntropy, entropy(maskedMean(gates, mask)));
+    return sub(meanOfTokens(entropy(gates) as Tensor1D, mask), entropy(maskedMean(gates, mask)));
   });
 }
 

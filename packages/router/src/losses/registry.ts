@@ -1,6 +1,7 @@
 import { expectArgument } from '@moe/core';
 import type { BalanceLoss } from './balance-loss.js';
 import { columnEntropyLoss, entropyLoss } from './entropy-loss.js';
+import { importanceKlLoss } from './importance-kl-loss.js';
 import { importanceLoss } from './importance-loss.js';
 import { centredSwitchLoss, switchLoss } from './switch-loss.js';
 import { varianceLoss } from './variance-loss.js';
@@ -12,7 +13,7 @@ function zBalance(...[, , { logits, mask } = {}]: Parameters<BalanceLoss>): Retu
 }
 
 /** The balance losses of this package by name, as they appear in the JSON of a router. */
-export const balanceLosses = { centredSwitchLoss, columnEntropyLoss, entropyLoss, importanceLoss, switchLoss, varianceLoss, zLoss: zBalance } as const satisfies Record<string, BalanceLoss>;
+export const balanceLosses = { centredSwitchLoss, columnEntropyLoss, entropyLoss, importanceKlLoss, importanceLoss, switchLoss, varianceLoss, zLoss: zBalance } as const satisfies Record<string, BalanceLoss>;
 
 /** Name of a balance loss of this package. */
 export type BalanceLossName = keyof typeof balanceLosses;

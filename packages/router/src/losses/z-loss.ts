@@ -1,7 +1,7 @@
 // Shapes: T tokens, E experts.
 import { expectShape } from '@moe/core';
-import { type Scalar, type Tensor1D, type Tensor2D, div, logSumExp, mean, mul, square, sum, tidy } from '@tensorflow/tfjs-core';
-import { countOf } from '../internal/masked.js';
+import { type Scalar, type Tensor1D, type Tensor2D, logSumExp, square, tidy } from '@tensorflow/tfjs-core';
+import { meanOfTokens } from '../internal/masked.js';
 
 /**
  * Mean squared log-partition of the router: keeps scores small, and with them the rounding errors of the softmax.
@@ -18,7 +18,6 @@ export function zLoss(logits: Tensor2D, { mask }: { readonly mask?: Tensor1D } =
   const { T } = expectShape('zLoss', { logits }, ['T', 'E']);
   if (mask !== undefined) expectShape('zLoss', { mask }, [T]);
   return tidy(() => {
-    const squares = square(logSumExp(logits, 1)) as Tensor1D;
-    return mask === undefined ? mean(squares) : div(sum(mul(squares, mask)), countOf(mask));
+    return meanOfTokens(square(logSumExp(logits, 1)) as Tensor1D, mask);
   });
 }
