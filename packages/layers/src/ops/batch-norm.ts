@@ -1,6 +1,7 @@
 // Shapes: B batch, H W pixels, C channels, N = B·H·W.
 import '../gradients.js';
 import { type GradSaveFunc, type Tensor, type Tensor1D, type Tensor2D, add, customGrad, mul, neg, reshape, rsqrt, square, sub, tidy } from '@tensorflow/tfjs-core';
+import { batchNormKernels } from './batch-norm-kernels.js';
 import { channelRows } from './channels.js';
 
 /** Added to the variance, as in torchvision's ResNets. */
@@ -27,6 +28,7 @@ export function batchNormFixed<T extends Tensor>(x: T, gamma: Tensor1D, beta: Te
  * @remarks
  * With centred input c, i = 1/√(var + eps), a = γ·i: y = a·c + β, and
  * `dx = a·(dy - mean(dy) - c·i²·mean(dy·c))`, `dγ = i·Σ dy·c`, `dβ = Σ dy` (Ioffe & Szegedy 2015, Sec. 3). Has no second derivative.
+ * Where the running engine has kernels for both directions, these do the work.
  *
  * @param x           - `[B,H,W,C]` or `[B,C]`.
  * @param onStatistics - receives the mean and the biased variance `[C]`, alive during the call only, and N.
@@ -41,6 +43,13 @@ export function batchNormBatch<T extends Tensor>(
   const view = channelRows(x.shape);
   const normalise = customGrad((...args) => {
     const [input, scale, shift, save] = args as unknown as [Tensor, Tensor1D, Tensor1D, GradSaveFunc];
+    const kernels = batchNormKernels(BATCH_NORM_EPS);
+    if (kernels !== undefined) {
+      const [y, mean, variance] = kernels.forward(input, scale, shift);
+      onStatistics(mean, variance, view.count);
+      save([input, scale, mean, variance]);
+      return { value: y, gradFunc: (dy: Tensor, saved: Tensor[]) => kernels.backward(dy, saved) };
+    }
     const rows = view.rows(input);
     const mean = view.mean(rows);
     const centred = sub(rows, view.spread(mean)) as Tensor2D;
