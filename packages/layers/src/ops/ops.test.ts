@@ -1,4 +1,4 @@
-import { type Scalar, type Tensor, type Tensor1D, type Tensor4D, batchNorm, grad, grads, moments, mul, ones, sum, square, tensor, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, type Tensor1D, type Tensor4D, batchNorm, grad, grads, moments, mul, ones, reshape, sum, square, tensor, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { createRng } from '@moe/core';
 import { expectGradient, expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
@@ -140,6 +140,21 @@ describe('batchNormBatch', () => {
         expect(fn(x, gamma, beta)).toBeAllClose(plain(x, gamma, beta), { rtol: 1e-4, atol: 1e-5 });
         slopes(fn).forEach((slope, i) => expect(slope).toBeAllClose(expected[i]!, { rtol: 1e-3, atol: 1e-4 }));
       }
+    });
+  });
+
+  it('takes rows [B,C] as it takes maps of one pixel', () => {
+    tidy(() => {
+      const x = normal(15, [6, 1, 1, 3]);
+      const weights = normal(16, [6, 1, 1, 3]);
+      const [gamma, beta] = [tensor1d([1.5, 0.5, 2]), tensor1d([0.1, -0.2, 0])];
+      const all = (shape: number[]): Tensor[] => {
+        const y = (v: Tensor, g: Tensor, b: Tensor): Tensor => batchNormBatch(reshape(v, shape), g as Tensor1D, b as Tensor1D, ignore);
+        return [y(x, gamma, beta), ...grads((v: Tensor, g: Tensor, b: Tensor) => sum(mul(y(v, g, b), reshape(weights, shape))))([x, gamma, beta])];
+      };
+      const maps = all([6, 1, 1, 3]);
+      expect(all([6, 3])[0]!).toHaveShape([6, 3]);
+      all([6, 3]).forEach((t, i) => expect(t).toBeAllClose(maps[i]!));
     });
   });
 
