@@ -140,6 +140,27 @@ export function sign(x: usize, out: usize, count: i32): void {
   }
 }
 
+/** Gradient of a ReLU with the slope `low` at and below 0: `dy[q]` where `y[q]` is above, else `low·dy[q]`. */
+export function reluGradient(dy: usize, y: usize, out: usize, count: i32, low: f32): void {
+  const zero = f32x4.splat(0);
+  const lows = f32x4.splat(low);
+  let q = 0;
+  for (; q + 4 <= count; q += 4) {
+    const slope = v128.load(dy);
+    v128.store(out, v128.bitselect(slope, f32x4.mul(slope, lows), f32x4.gt(v128.load(y), zero)));
+    dy += 16;
+    y += 16;
+    out += 16;
+  }
+  for (; q < count; q++) {
+    const slope = load<f32>(dy);
+    store<f32>(out, load<f32>(y) > 0 ? slope : low * slope);
+    dy += 4;
+    y += 4;
+    out += 4;
+  }
+}
+
 /** `out[q] = condition[q] ? a[q] : b[q]`, four bytes each. */
 export function select(condition: usize, a: usize, b: usize, out: usize, count: i32): void {
   for (let q = 0; q < count; q++) {

@@ -34,6 +34,7 @@ export interface NativeKernels {
     strideH: number, strideW: number, padTop: number, padLeft: number,
   ): void;
   normalizeRows(x: number, mean: number, factor: number, offset: number, out: number, rows: number, width: number): void;
+  reluGradient(dy: number, y: number, out: number, count: number, low: number): void;
   select(condition: number, a: number, b: number, out: number, count: number): void;
   sign(x: number, out: number, count: number): void;
   spread(

@@ -16,6 +16,7 @@ import { maxPoolGrad } from './kernels/max-pool-grad.js';
 import { oneHot } from './kernels/one-hot.js';
 import { broadcastTo, reverse, slice, stridedSlice, tile } from './kernels/rearrange.js';
 import { mean, sum } from './kernels/reduce.js';
+import { leakyReluGrad, reluGrad } from './kernels/relu-grad.js';
 import { select } from './kernels/select.js';
 import { cast, identity } from './kernels/share.js';
 import { sign } from './kernels/sign.js';
@@ -40,9 +41,11 @@ const WASM_KERNELS: readonly WasmKernel[] = [
   fusedMatMul,
   gather,
   identity,
+  leakyReluGrad,
   maxPoolGrad,
   mean,
   oneHot,
+  reluGrad,
   reverse,
   select,
   sign,

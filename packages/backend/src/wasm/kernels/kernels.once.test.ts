@@ -16,6 +16,7 @@ import {
   grad,
   greater,
   greaterEqual,
+  leakyRelu,
   less,
   lessEqual,
   matMul,
@@ -26,6 +27,7 @@ import {
   mul,
   notEqual,
   oneHot,
+  relu,
   reverse,
   setBackend,
   sign,
@@ -90,6 +92,11 @@ describe('comparison kernels', () => {
 describe('sign and select', () => {
   it('sign agrees with the cpu engine', () => forAll([shape(1, 4), seed], (of, from) => sign(integers(of, from))));
   it('select agrees with the cpu engine', () => forAll([shape(1, 4), seed], (of, from) => where(greater(normals(of, from), 0), normals(of, from + 1), normals(of, from + 2))));
+});
+
+describe('gradients of ReLUs', () => {
+  it.each<[string, (x: Tensor) => Tensor]>([['relu', relu], ['leakyRelu', (x) => leakyRelu(x, 0.3)]])('%s agrees with the cpu engine', (_, operation) =>
+    forAll([shape(1, 4), seed], (of, from) => grad(operation)(normals(of, from), normals(of, from + 1))));
 });
 
 describe('reductions', () => {
