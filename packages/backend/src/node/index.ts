@@ -1,3 +1,6 @@
+export type { Tensors } from './cluster/buckets.js';
+export type { ConnectClusterOptions } from './cluster/configuration.js';
+export { type Cluster, connectCluster } from './cluster/connect-cluster.js';
 export { type EngineState, describeTensorflow } from './doctor.js';
 export { registerTensorflow } from './engine.js';
 export { type InstallProgress, type InstallTensorflowOptions, installTensorflow, removeTensorflow } from './install.js';

@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { BackendError } from '@moe/core';
 
 /** Address of something that TensorFlow owns. */
@@ -11,6 +12,7 @@ type Memory = NodeJS.TypedArray | null;
 const DECLARATIONS = {
   TF_Version: 'const char *TF_Version()',
   TF_NewStatus: 'void *TF_NewStatus()',
+  TF_SetStatus: 'void TF_SetStatus(void *, int, str)',
   TF_GetCode: 'int TF_GetCode(void *)',
   TF_Message: 'const char *TF_Message(void *)',
   TF_AllocateTensor: 'void *TF_AllocateTensor(int, void *, int, size_t)',
@@ -38,6 +40,8 @@ const DECLARATIONS = {
   TFE_DeleteContextOptions: 'void TFE_DeleteContextOptions(void *)',
   TFE_ContextOptionsSetConfig: 'void TFE_ContextOptionsSetConfig(void *, void *, size_t, void *)',
   TFE_ContextOptionsSetDevicePlacementPolicy: 'void TFE_ContextOptionsSetDevicePlacementPolicy(void *, int)',
+  TFE_EnableCollectiveOps: 'void TFE_EnableCollectiveOps(void *, void *, size_t, void *)',
+  TFE_AbortCollectiveOps: 'void TFE_AbortCollectiveOps(void *, void *)',
   TFE_NewContext: 'void *TFE_NewContext(void *, void *)',
   TFE_ContextListDevices: 'void *TFE_ContextListDevices(void *, void *)',
   TFE_NewTensorHandle: 'void *TFE_NewTensorHandle(void *, void *)',
@@ -77,10 +81,17 @@ export type Library = {
   readonly memcpy: (to: Pointer | NodeJS.TypedArray, from: Pointer | NodeJS.TypedArray, bytes: number) => void;
   /** Address of memory of JavaScript, valid while the array lives. */
   readonly address: (memory: NodeJS.TypedArray) => Pointer;
+  /** `TFE_Execute` on a thread of koffi's, for operations that wait for other processes. */
+  readonly executeElsewhere: (op: Pointer, outputs: NodeJS.TypedArray, counts: NodeJS.TypedArray, status: Pointer) => Promise<void>;
 };
 
 interface SharedObject {
-  func(declaration: string): (...args: Argument[]) => unknown;
+  func(declaration: string): Callable;
+}
+
+interface Callable {
+  (...args: Argument[]): unknown;
+  readonly async: (...args: [...Argument[], (error: Error | null) => void]) => void;
 }
 
 interface Loader {
@@ -142,7 +153,7 @@ export async function loadLibrary(paths: readonly string[]): Promise<Library> {
   });
   try {
     const objects = loadQuietly(koffi, paths).reverse();
-    const find = (declaration: string): unknown => {
+    const find = (declaration: string): Callable => {
       for (const object of objects.slice(0, -1)) {
         try {
           return object.func(declaration);
@@ -154,7 +165,8 @@ export async function loadLibrary(paths: readonly string[]): Promise<Library> {
     };
     const functions = Object.entries(DECLARATIONS).map(([name, declaration]) => [name, find(declaration)]);
     const memcpy = koffi.load(process.platform === 'win32' ? 'msvcrt.dll' : null).func('void *memcpy(void *, void *, size_t)');
-    return { ...Object.fromEntries(functions), memcpy, address: (memory: NodeJS.TypedArray) => koffi.address(memory) } as Library;
+    const executeElsewhere = promisify(find(DECLARATIONS.TFE_Execute).async);
+    return { ...Object.fromEntries(functions), memcpy, address: (memory: NodeJS.TypedArray) => koffi.address(memory), executeElsewhere } as Library;
   } catch (error) {
     throw new BackendError(`useBackend: TensorFlow must load from ${paths.join(' and ')}, got ${(error as Error).message} Run \`npx moe-backend doctor\`.`, { cause: error });
   }

@@ -1,0 +1,133 @@
+import { BackendError, expectInteger, expectOneOf } from '@moe/core';
+import { findTensorflow } from '../installation.js';
+import { loadLibrary } from '../library.js';
+import { createStatus } from '../status.js';
+import { type Tensors, bucket, expectTensors } from './buckets.js';
+import { type Collective, createCollectives } from './collectives.js';
+import { type ConnectClusterOptions, readConfiguration } from './configuration.js';
+import { findLostWorkers } from './lost-workers.js';
+import { encodeServerDef } from './server-def.js';
+
+/**
+ * Processes that compute together. Every worker must make the same calls, with tensors of the same shapes, in the same order.
+ *
+ * @remarks
+ * Tensors may be on any engine. Calls that are not awaited run one after another, in the order in which they were made; the tensors given are read at once.
+ * All throw {@link BackendError} if a worker is lost or does not make the same call within the time-out; then the cluster is of no more use, and all processes must start again.
+ */
+export interface Cluster {
+  /** Number of this worker, from 0. */
+  readonly rank: number;
+  /** Number of workers. */
+  readonly size: number;
+  /**
+   * Adds up, or averages, a tensor over all workers, or every tensor of a list or record: those of one data type travel together.
+   *
+   * @param x - float32 or int32; float32 alone for `'mean'`.
+   * @returns New tensors, which the caller disposes of; the same bits on every worker.
+   */
+  allReduce<T extends Tensors>(x: T, how?: 'sum' | 'mean'): Promise<T>;
+  /**
+   * Copies tensors of one worker to all.
+   *
+   * @param x - what the worker `root` sends; on the others, tensors of the same shapes and data types, whose values do not matter.
+   * @param root - rank of the worker that sends; 0 by default.
+   * @returns New tensors, which the caller disposes of, also on `root`.
+   */
+  broadcast<T extends Tensors>(x: T, root?: number): Promise<T>;
+  /** Waits until every worker is here. */
+  barrier(): Promise<void>;
+  /**
+   * Waits until every worker closes, so that none ends while another still hears from it; call it last.
+   * The port is free again when the process ends: TensorFlow cannot stop its server.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Joins the processes that `TF_CONFIG` or the options name into a cluster, over the collective runtime of TensorFlow (gRPC). Returns when all are there.
+ *
+ * @remarks
+ * Start the engine first (`useBackend('tensorflow', { threads })`): the threads of TensorFlow are those of its first context in the process.
+ * The traffic is neither encrypted nor authenticated, and the port is open on all network interfaces: use it within a trusted network.
+ *
+ * @throws {@link ArgumentError} if an option or a part of `TF_CONFIG` breaks a rule.
+ * @throws {@link BackendError} if TensorFlow is not installed, the port is taken, or a worker does not come within the time-out.
+ *
+ * @example
+ * const cluster = await connectCluster(); // under TF_CONFIG
+ * const mean = await cluster.allReduce(gradients, 'mean');
+ */
+export async function connectCluster(options: ConnectClusterOptions = {}): Promise<Cluster> {
+  const { workers, rank, timeoutSeconds } = readConfiguration(options, process.env);
+  const installation = findTensorflow();
+  if (installation === undefined) throw new BackendError('connectCluster: TensorFlow must be installed. Run `npx moe-backend install tensorflow`.');
+  const library = await loadLibrary(installation.libraries);
+  const status = createStatus(library);
+  const contextOptions = library.TFE_NewContextOptions();
+  // A context of its own: the runtime replaces the devices of the context that it starts in, under the tensors that the engine holds already.
+  const context = library.TFE_NewContext(contextOptions, status.pointer);
+  library.TFE_DeleteContextOptions(contextOptions);
+  status.check('connectCluster');
+  const server = encodeServerDef(workers, rank);
+  library.TFE_EnableCollectiveOps(context, server, server.length, status.pointer);
+  try {
+    status.check('TFE_EnableCollectiveOps');
+  } catch (cause) {
+    throw new BackendError(`connectCluster: the port of ${workers[rank]} must be free on this machine, but no server could start there. End what uses it, or choose another.`, { cause });
+  }
+  const cluster = createCluster(createCollectives(library, status, context), workers, rank, timeoutSeconds);
+  await cluster.meet('connectCluster');
+  return cluster.calls;
+}
+
+function createCluster(collectives: ReturnType<typeof createCollectives>, workers: readonly string[], rank: number, timeoutSeconds: number) {
+  const size = workers.length;
+  let instance = 0;
+  let ended: BackendError | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function fail(caller: string, cause: unknown): Promise<never> {
+    const lost = await findLostWorkers(workers, rank);
+    const names = lost.map((i) => `worker ${i} (${workers[i]})`).join(', ');
+    const rule = lost.length > 0 ? `every worker must be there, but no connection is accepted by ${names}` : `every worker must make the same call within ${timeoutSeconds} s, with the same shapes`;
+    ended = new BackendError(`${caller}: ${rule}. Start all workers again, from their last checkpoint. TensorFlow says: ${(cause as Error).message}`, { cause });
+    throw ended;
+  }
+
+  function enqueue<T>(caller: string, task: (next: (values: Collective['values']) => Collective) => Promise<T>): Promise<T> {
+    const result = last.then(async () => {
+      if (ended !== undefined) throw new BackendError(`${caller}: the cluster must be open, but it ended before. ${ended.message}`, { cause: ended });
+      return task((values) => ({ instance: ++instance, size, timeoutSeconds, values })).catch((error: unknown) => fail(caller, error));
+    });
+    last = result.catch(() => undefined);
+    return result;
+  }
+
+  const meet = async (caller: string): Promise<void> => {
+    await enqueue(caller, (next) => collectives.reduce(next(Int32Array.of(1)), 'sum'));
+  };
+
+  const calls: Cluster = {
+    rank,
+    size,
+    async allReduce(x, how = 'sum') {
+      expectOneOf('allReduce', 'how', how, ['sum', 'mean']);
+      expectTensors('allReduce', x, how === 'mean' ? ['float32'] : undefined);
+      const exchange = bucket(x);
+      return enqueue('allReduce', (next) => exchange((values) => collectives.reduce(next(values), how)));
+    },
+    async broadcast(x, root = 0) {
+      expectInteger('broadcast', 'root', root, 0, size - 1);
+      expectTensors('broadcast', x);
+      const exchange = bucket(x);
+      return enqueue('broadcast', (next) => exchange((values) => collectives.broadcast(next(values), rank === root)));
+    },
+    barrier: () => meet('barrier'),
+    async close() {
+      await meet('close');
+      ended = new BackendError('close: this worker left.');
+    },
+  };
+  return { calls, meet };
+}
