@@ -9,6 +9,7 @@ type Extra = 'engine' | 'filter' | 'failures';
 
 const BENCHMARKS: Readonly<Record<string, { summary: string; takes?: readonly Extra[]; load: () => Promise<{ default: Benchmark }> }>> = {
   backend: { summary: 'gradients, matrix products and a training step on the wasm engine', load: () => import('./backend/index.js') },
+  cluster: { summary: 'the exchange of gradients between two processes, on the engine tensorflow', load: () => import('./cluster/index.js') },
   conformance: {
     summary: "tfjs-core's own specs on every engine: which pass",
     takes: ['engine', 'filter', 'failures'],

@@ -1,4 +1,5 @@
 import type { Library, Pointer } from './library.js';
+import { integerField, messageField } from './protobuf.js';
 import type { Status } from './status.js';
 
 /** The eager runtime and the devices that it found. */
@@ -13,9 +14,8 @@ const PLACE_SILENTLY = 2;
 
 /** `ConfigProto` of TensorFlow: fields 2 and 5 are the threads within and between operations, 6.4 lets a GPU's memory grow as needed. */
 function encodeConfig(threads: number | undefined): Uint8Array {
-  const varint = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]);
-  const growth = [6 * 8 + 2, 2, 4 * 8, 1];
-  return Uint8Array.from(threads === undefined ? growth : [2 * 8, ...varint(threads), 5 * 8, ...varint(threads), ...growth]);
+  const growth = messageField(6, integerField(4, 1));
+  return Uint8Array.from(threads === undefined ? growth : [...integerField(2, threads), ...integerField(5, threads), ...growth]);
 }
 
 export function createContext(library: Library, status: Status, threads: number | undefined): Context {

@@ -1,4 +1,4 @@
-export type { Tensors } from './cluster/buckets.js';
+export type { Copies, Tensors } from './cluster/buckets.js';
 export type { ConnectClusterOptions } from './cluster/configuration.js';
 export { type Cluster, connectCluster } from './cluster/connect-cluster.js';
 export { type EngineState, describeTensorflow } from './doctor.js';

@@ -1,9 +1,12 @@
-import { type DataTypeMap, type NamedTensorMap, Tensor, tensor } from '@tensorflow/tfjs-core';
+import { type DataTypeMap, type NamedTensorMap, Tensor, type Variable, tensor } from '@tensorflow/tfjs-core';
 import { expectArgument } from '@moe/core';
 import type { Numbers } from './collectives.js';
 
 /** What collectives take: a tensor, or a list or record of tensors. */
 export type Tensors = Tensor | readonly Tensor[] | Readonly<NamedTensorMap>;
+
+/** New tensors in the form of `T`; for variables too, plain tensors. */
+export type Copies<T> = T extends Variable<infer R> ? Tensor<R> : T extends Tensor ? T : { -readonly [K in keyof T]: Copies<T[K]> };
 
 type Exchange = (values: Numbers) => Promise<Numbers>;
 
@@ -28,7 +31,7 @@ export function expectTensors(caller: string, x: Tensors, dtypes: readonly (keyo
 }
 
 /** Reads the tensors now, so that the caller may dispose of them, and gives the function that exchanges their values: those of one data type together, and new tensors in the form of `x`. */
-export function bucket<T extends Tensors>(x: T): (exchange: Exchange) => Promise<T> {
+export function bucket<T extends Tensors>(x: T): (exchange: Exchange) => Promise<Copies<T>> {
   const entries = list(x).map(([key, { shape, dtype, size }]) => ({ key, shape, dtype, size }));
   const reading = Promise.all(list(x).map(([, t]) => t.data<'float32' | 'int32'>()));
   return async (exchange) => {
@@ -52,7 +55,7 @@ export function bucket<T extends Tensors>(x: T): (exchange: Exchange) => Promise
   };
 }
 
-function restore<T extends Tensors>(x: T, tensors: readonly (readonly [string, Tensor])[]): T {
-  if (x instanceof Tensor) return tensors[0]?.[1] as T;
-  return (Array.isArray(x) ? tensors.map(([, t]) => t) : Object.fromEntries(tensors)) as T;
+function restore<T extends Tensors>(x: T, tensors: readonly (readonly [string, Tensor])[]): Copies<T> {
+  if (x instanceof Tensor) return tensors[0]?.[1] as Copies<T>;
+  return (Array.isArray(x) ? tensors.map(([, t]) => t) : Object.fromEntries(tensors)) as Copies<T>;
 }

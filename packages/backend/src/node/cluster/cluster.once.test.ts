@@ -1,4 +1,6 @@
 // Clusters of processes on this machine, where the engine is installed: `pnpm backend install tensorflow`.
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { useBackend } from '../../use-backend.js';
 import { findTensorflow } from '../installation.js';
@@ -52,12 +54,12 @@ describe.skipIf(findTensorflow() === undefined)('a cluster of processes (skipped
   });
 
   it('of 4 fails on every worker within the time-out when one is killed, and names it', async () => {
-    const endings = await startWorkers(4, 'die', 4);
+    const endings = await startWorkers(4, 'die', 2);
     expect(endings.map(({ code }) => code)).toEqual([0, 0, 0, 'SIGKILL']);
     for (const ending of endings.slice(0, 3)) {
       const { first, next } = report<Failure>(ending);
       expect(first.message).toMatch(/^allReduce: every worker must be there, but no connection is accepted by .*worker 3 \(127\.0\.0\.1:\d+\)\. Start all workers again/);
-      expect(first.seconds).toBeLessThan(4 + 1.5);
+      expect(first.seconds).toBeLessThan(2 + 1.5);
       expect(next.message).toMatch(/^barrier: the cluster must be open, but it ended before/);
       expect(next.seconds).toBeLessThan(0.5);
     }
@@ -90,5 +92,14 @@ describe.skipIf(findTensorflow() === undefined)('a cluster of processes (skipped
     const { code, errors } = await startWorker({ cluster: { chief: [here], worker: [missing] }, task: { type: 'chief', index: 0 } }, 'agree', 2);
     expect(code).toBe(1);
     expect(errors).toContain(`BackendError: connectCluster: every worker must be there, but no connection is accepted by worker 1 (${missing})`);
+  });
+  it('says so when the port is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { code, errors } = await startWorker({ cluster: { worker: [address] }, task: { type: 'worker', index: 0 } }, 'agree', 2);
+    server.close();
+    expect(code).toBe(1);
+    expect(errors).toContain(`BackendError: connectCluster: the port of ${address} must be free on this machine`);
   });
 });

@@ -2,7 +2,7 @@ import { BackendError, expectInteger, expectOneOf } from '@moe/core';
 import { findTensorflow } from '../installation.js';
 import { loadLibrary } from '../library.js';
 import { createStatus } from '../status.js';
-import { type Tensors, bucket, expectTensors } from './buckets.js';
+import { type Copies, type Tensors, bucket, expectTensors } from './buckets.js';
 import { type Collective, createCollectives } from './collectives.js';
 import { type ConnectClusterOptions, readConfiguration } from './configuration.js';
 import { findLostWorkers } from './lost-workers.js';
@@ -26,7 +26,7 @@ export interface Cluster {
    * @param x - float32 or int32; float32 alone for `'mean'`.
    * @returns New tensors, which the caller disposes of; the same bits on every worker.
    */
-  allReduce<T extends Tensors>(x: T, how?: 'sum' | 'mean'): Promise<T>;
+  allReduce<T extends Tensors>(x: T, how?: 'sum' | 'mean'): Promise<Copies<T>>;
   /**
    * Copies tensors of one worker to all.
    *
@@ -34,7 +34,7 @@ export interface Cluster {
    * @param root - rank of the worker that sends; 0 by default.
    * @returns New tensors, which the caller disposes of, also on `root`.
    */
-  broadcast<T extends Tensors>(x: T, root?: number): Promise<T>;
+  broadcast<T extends Tensors>(x: T, root?: number): Promise<Copies<T>>;
   /** Waits until every worker is here. */
   barrier(): Promise<void>;
   /**

@@ -78,7 +78,7 @@ const SCENES: Readonly<Record<string, (cluster: Cluster) => Promise<unknown>>> =
   /** The last worker makes no more calls. */
   async stall(cluster) {
     if (cluster.rank < cluster.size - 1) return { first: await messageOf(() => cluster.barrier()) };
-    return sleep(4000, {});
+    return sleep(3000, {});
   },
   /** The workers disagree about the shape. */
   differ: async (cluster) => ({ first: await messageOf(() => cluster.allReduce(tensor(new Float32Array(10 + cluster.rank)))) }),
@@ -89,7 +89,7 @@ const SCENES: Readonly<Record<string, (cluster: Cluster) => Promise<unknown>>> =
       await sleep(300);
       process.exit(3);
     }
-    await sleep(2000);
+    await sleep(1200);
     return { first: await messageOf(() => cluster.barrier()) };
   },
 };
