@@ -2,6 +2,7 @@ import {
   type Scalar,
   type Tensor,
   type Tensor4D,
+  type backend_util,
   batchNorm,
   conv2d,
   einsum,
@@ -10,6 +11,7 @@ import {
   grads,
   mean,
   mul,
+  pad,
   square,
   sum,
   tensor,
@@ -18,6 +20,8 @@ import {
 import { describe, expect, it } from 'vitest';
 import { expectGradient, expectTensorsKept } from '@moe/testing';
 import { createRng } from '@moe/core';
+
+type ExplicitPadding = backend_util.ExplicitPadding;
 
 const normals = (shape: number[], seed: number): Tensor => tensor(createRng(seed).normal(shape.reduce((a, b) => a * b, 1)), shape);
 
@@ -98,6 +102,29 @@ describe('gradient of conv2d', () => {
       expectGradient((t) => sum(mul(grad((u: Tensor) => loss(u, t))(x), normals(x.shape, 3))), filter, { rtol: 2e-2 });
       expectGradient((t) => sum(mul(grad((u: Tensor) => loss(t, u))(filter), normals(filter.shape, 4))), x, { rtol: 2e-2 });
       expectGradient((t) => sum(mul(grad((u: Tensor) => loss(x, u))(t), normals(filter.shape, 4))), filter, { rtol: 2e-2 });
+    });
+  });
+
+  it.each<[string, 1 | 2, number | ExplicitPadding]>([
+    ['as PyTorch pads', 2, 1],
+    ['wider than the kernel needs', 1, 2],
+    ['side by side', 2, [[0, 0], [1, 0], [0, 2], [0, 0]]],
+  ])('takes padding in numbers, and can be differentiated again: %s', (_name, stride, padding) => {
+    tidy(() => {
+      const x = normals([2, 6, 4, 2], 1) as Tensor4D;
+      const filter = normals([3, 3, 2, 3], 2) as Tensor4D;
+      const [top, bottom, left, right] = typeof padding === 'number' ? [padding, padding, padding, padding] : [...padding[1], ...padding[2]];
+      const convolve = (images: Tensor, taps: Tensor): Tensor4D => conv2d(images as Tensor4D, taps as Tensor4D, stride, padding, 'NHWC', 1, typeof padding === 'number' ? 'floor' : undefined);
+      const inTwo = (images: Tensor, taps: Tensor): Tensor4D => conv2d(pad(images as Tensor4D, [[0, 0], [top!, bottom!], [left!, right!], [0, 0]]), taps as Tensor4D, stride, 'valid');
+      const weights = normals(inTwo(x, filter).shape, 3);
+      expect(convolve(x, filter)).toBeAllClose(inTwo(x, filter), { rtol: 1e-4, atol: 1e-5 });
+      const gradients = (fn: typeof convolve): Tensor[] => grads((a: Tensor, b: Tensor) => sum(mul(square(fn(a, b)), weights)))([x, filter]);
+      const expected = gradients(inTwo);
+      gradients(convolve).forEach((t, i) => expect(t).toBeAllClose(expected[i]!, { rtol: 1e-3, atol: 1e-3 }));
+      expectGradient((t) => sum(mul(convolve(t, filter), weights)), x);
+      expectGradient((t) => sum(mul(convolve(x, t), weights)), filter);
+      expectGradient((t) => sum(mul(grad((u: Tensor) => sum(square(convolve(u, t))))(x), normals(x.shape, 4))), filter, { rtol: 2e-2, atol: 1e-2 });
+      expectGradient((t) => sum(mul(grad((u: Tensor) => sum(square(convolve(t, u))))(filter), normals(filter.shape, 5))), x, { rtol: 2e-2, atol: 1e-2 });
     });
   });
 

@@ -8,6 +8,7 @@ import { createContext } from './context.js';
 import { findTensorflow } from './installation.js';
 import { registerExplicitPadding } from './kernels/explicit-padding.js';
 import { registerGradientKernels } from './kernels/gradients.js';
+import { registerSharing } from './kernels/share.js';
 import { loadLibrary } from './library.js';
 import { createStatus } from './status.js';
 
@@ -39,6 +40,7 @@ export async function registerTensorflow(threads?: number): Promise<void> {
   const { NodeJSKernelBackend } = await importKernels();
   registerExplicitPadding(NAME);
   registerGradientKernels(NAME, binding.isUsingGpuDevice());
+  registerSharing(NAME);
   const backend = new NodeJSKernelBackend(binding as never, '@moe/backend') as unknown as KernelBackend;
   deferFilterGradients(backend, { engineName: NAME, storageOf: (of) => (of as unknown as { readonly tensorMap: Storage }).tensorMap, memory: ['id'] });
   registerBackend(NAME, () => Object.assign(backend, { threads: threads ?? availableParallelism() }));
