@@ -161,6 +161,24 @@ export function reluGradient(dy: usize, y: usize, out: usize, count: i32, low: f
   }
 }
 
+/** `x[q]` within `low` and `high`; NaN stays NaN. `pmin` and `pmax` keep their first argument then, in one instruction. */
+export function clip(x: usize, out: usize, count: i32, low: f32, high: f32): void {
+  const lows = f32x4.splat(low);
+  const highs = f32x4.splat(high);
+  let q = 0;
+  for (; q + 4 <= count; q += 4) {
+    v128.store(out, f32x4.pmin(f32x4.pmax(v128.load(x), lows), highs));
+    x += 16;
+    out += 16;
+  }
+  for (; q < count; q++) {
+    const value = load<f32>(x);
+    store<f32>(out, value < low ? low : value > high ? high : value);
+    x += 4;
+    out += 4;
+  }
+}
+
 /** `out[q] = condition[q] ? a[q] : b[q]`, four bytes each. */
 export function select(condition: usize, a: usize, b: usize, out: usize, count: i32): void {
   for (let q = 0; q < count; q++) {

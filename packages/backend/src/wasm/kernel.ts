@@ -11,14 +11,14 @@ export interface KernelCall<Inputs, Attrs> {
 /** A kernel for the wasm engine. */
 export interface WasmKernel {
   readonly kernelName: string;
-  /** One new tensor, or `undefined` where the kernel that tfjs has is to do the work. */
-  readonly run: (call: Parameters<KernelFunc>[0]) => TensorInfo | undefined;
+  /** New tensors, mostly one, or `undefined` where the kernel that tfjs has is to do the work. */
+  readonly run: (call: Parameters<KernelFunc>[0]) => TensorInfo | TensorInfo[] | undefined;
 }
 
 /** Declares a kernel with the types of its inputs and attributes. */
 export function wasmKernel<Inputs extends NamedTensorInfoMap, Attrs>(
   kernelName: string,
-  run: (call: KernelCall<Inputs, Attrs>) => TensorInfo | undefined,
+  run: (call: KernelCall<Inputs, Attrs>) => TensorInfo | TensorInfo[] | undefined,
 ): WasmKernel {
   return {
     kernelName,

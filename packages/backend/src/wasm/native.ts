@@ -8,6 +8,7 @@ export interface NativeKernels {
   addToSegments(x: number, segments: number, out: number, n: number, width: number, numSegments: number): void;
   /** `operation` by its place in `kernels/binary.ts`; four sizes, strides of a, strides of b. */
   binary(operation: number, a: number, b: number, out: number, ...loops: readonly number[]): void;
+  clip(x: number, out: number, count: number, low: number, high: number): void;
   /** `operation` by its place in `kernels/compare.ts`. */
   compare(operation: number, a: number, b: number, out: number, count: number, aStep: number, bStep: number): void;
   conv2d(

@@ -4,7 +4,7 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { convolve } from '../convolve.js';
 import { wasmKernel } from '../kernel.js';
 import { addressOf, nativeOf } from '../native.js';
-import { withScratch } from '../scratch.js';
+import { type Scratch, withScratch } from '../scratch.js';
 
 type Shape4D = [number, number, number, number];
 
@@ -44,7 +44,7 @@ export const conv2dBackpropInput = wasmKernel<Conv2DBackpropInputInputs, Conv2DB
     const native = nativeOf(backend);
     const channelsLast = format === 'channelsLast';
     return withScratch(backend, (scratch) => {
-      const slopes = channelsLast ? dy : scratch.transpose(dy, [0, 2, 3, 1]);
+      const slopes = firstOutputs(scratch, channelsLast ? dy : scratch.transpose(dy, [0, 2, 3, 1]), info);
       const shape: Shape4D = [info.batchSize, info.inHeight, info.inWidth, info.inChannels];
       const rows = phasesOf(info.inHeight, info.filterHeight, info.strideHeight, info.padInfo.top);
       const columns = phasesOf(info.inWidth, info.filterWidth, info.strideWidth, info.padInfo.left);
@@ -66,6 +66,13 @@ export const conv2dBackpropInput = wasmKernel<Conv2DBackpropInputInputs, Conv2DB
     });
   },
 );
+
+/** What lies beyond the outputs of the convolution counts for nothing, as on the other engines of tfjs. */
+function firstOutputs(scratch: Scratch, dy: TensorInfo, { outHeight, outWidth }: backend_util.Conv2DInfo): TensorInfo {
+  const [batch, rows, columns, channels] = dy.shape as Shape4D;
+  if (rows <= outHeight && columns <= outWidth) return dy;
+  return scratch.run('Slice', { x: dy }, { begin: [0, 0, 0, 0], size: [batch, Math.min(rows, outHeight), Math.min(columns, outWidth), channels] });
+}
 
 /** `[B, row.count, column.count, Ci]`, the gradient of one phase. */
 function phaseGradient(backend: BackendWasm, dy: TensorInfo, filter: TensorInfo, row: Phase, column: Phase, strideH: number, strideW: number): TensorInfo {

@@ -1,16 +1,17 @@
 import {
   type BatchMatMulAttrs,
   type BatchMatMulInputs,
-  type TensorInfo,
   type _FusedMatMulAttrs,
   type _FusedMatMulInputs,
   broadcast_util,
   util,
 } from '@tensorflow/tfjs-core';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { type Finish, finish } from '../activation.js';
 import { wasmKernel } from '../kernel.js';
 import { broadcastStrides, denseStrides } from '../layout.js';
 import { addressOf, nativeOf } from '../native.js';
+import { runReference } from '../reference.js';
 import { withScratch } from '../scratch.js';
 
 /** Rows of a product that share one pass over the second factor. */
@@ -18,7 +19,8 @@ const ROWS = 64;
 
 /** Products `[…, M, K] · […, K, N]` with either factor transposed; the stock kernel is fast for a single plain product only. */
 export const batchMatMul = wasmKernel<BatchMatMulInputs, BatchMatMulAttrs>('BatchMatMul', ({ inputs: { a, b }, attrs: { transposeA, transposeB }, backend }) => {
-  if (a.dtype !== 'float32' || b.dtype !== 'float32') return undefined;
+  if (a.dtype !== 'float32' || b.dtype !== 'float32') return runReference('BatchMatMul', { inputs: { a, b }, attrs: { transposeA, transposeB }, backend });
+  util.assert(a.shape.length >= 2 && b.shape.length >= 2, () => `matMul: both factors must be matrices, got shapes [${a.shape.join()}] and [${b.shape.join()}]; reshape a vector.`);
   const [aRows, aColumns] = a.shape.slice(-2) as [number, number];
   const [bRows, bColumns] = b.shape.slice(-2) as [number, number];
   const [M, K] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
@@ -57,19 +59,11 @@ function multiply(backend: BackendWasm, a: number, b: number, out: number, packe
   if (M > rounds * ROWS) convolve(a + 4 * rounds * ROWS * K, out + 4 * rounds * ROWS * N, 1, M - rounds * ROWS);
 }
 
-const ACTIVATIONS: Readonly<Record<string, string>> = { relu: 'Relu', relu6: 'Relu6', elu: 'Elu', sigmoid: 'Sigmoid', prelu: 'Prelu', leakyrelu: 'LeakyRelu' };
-
-/** Product, bias and activation in one; only for transposed factors, where the stock kernel crawls. */
+/** Product, bias and activation in one; in steps where the stock kernel crawls or refuses: transposed factors, integers, a bias that is no vector. */
 export const fusedMatMul = wasmKernel<_FusedMatMulInputs, _FusedMatMulAttrs>('_FusedMatMul', ({ inputs, attrs, backend }) => {
-  const { a, b, bias, preluActivationWeights } = inputs as { a: TensorInfo; b: TensorInfo; bias?: TensorInfo; preluActivationWeights?: TensorInfo };
+  const { a, b, bias, preluActivationWeights } = inputs as typeof inputs & Finish;
   const { transposeA, transposeB, activation, leakyreluAlpha } = attrs;
-  if (!transposeA && !transposeB) return undefined;
-  return withScratch(backend, (scratch) => {
-    const product = scratch.run('BatchMatMul', { a, b }, { transposeA, transposeB });
-    const sum = bias === undefined || bias === null ? product : scratch.run('Add', { a: product, b: bias });
-    const kernel = ACTIVATIONS[activation ?? 'linear'];
-    if (kernel === undefined) return sum;
-    if (kernel === 'Prelu') return scratch.run(kernel, { x: sum, alpha: preluActivationWeights! });
-    return scratch.run(kernel, { x: sum }, kernel === 'LeakyRelu' ? { alpha: leakyreluAlpha ?? 0.2 } : {});
-  });
+  const plain = !transposeA && !transposeB && a.dtype === 'float32' && b.dtype === 'float32';
+  if (plain && (bias == null || bias.shape.length === 1)) return undefined;
+  return withScratch(backend, (scratch) => finish(scratch, scratch.run('BatchMatMul', { a, b }, { transposeA, transposeB }), { bias, activation, preluActivationWeights, leakyreluAlpha }));
 });

@@ -37,6 +37,7 @@ const offsetOf = (begin: readonly number[], strides: readonly number[]): number 
 export const slice = wasmKernel<SliceInputs, SliceAttrs>('Slice', ({ inputs: { x }, attrs: { begin, size }, backend }) => {
   if (!hasWideValues(x)) return undefined;
   const [from, sizes] = slice_util.parseSliceParams(x, begin, size);
+  slice_util.assertParamsValid(x as never, from!, sizes!);
   const strides = denseStrides(x.shape);
   return copyFrom(backend, x, offsetOf(from!, strides), sizes!, strides);
 });
