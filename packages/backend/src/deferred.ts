@@ -50,12 +50,13 @@ export const WANTED = { wanted: true } as const;
 const SHAPES: Readonly<Record<string, (call: Call) => readonly number[] | undefined>> = {
   Conv2DBackpropFilter: ({ attrs }) => (attrs as unknown as Conv2DBackpropFilterAttrs).filterShape,
   DepthwiseConv2dNativeBackpropFilter: ({ attrs }) => (attrs as unknown as Conv2DBackpropFilterAttrs).filterShape,
-  // The kernel gradient of a dense layer; other products are wanted.
+  // The kernel gradient of a dense layer; other products are wanted, and those of shapes that do not fit are to be refused at once.
   BatchMatMul: ({ inputs, attrs }) => {
     const { a, b } = inputs as { a: TensorInfo; b: TensorInfo };
     const { transposeA, transposeB } = attrs as unknown as BatchMatMulAttrs;
     const batch = a.shape.slice(0, -2);
-    const waits = transposeA && !transposeB && a.dtype === 'float32' && b.dtype === 'float32' && util.arraysEqual(batch, b.shape.slice(0, -2));
+    const fits = a.shape.length >= 2 && a.shape.at(-2) === b.shape.at(-2);
+    const waits = transposeA && !transposeB && fits && a.dtype === 'float32' && b.dtype === 'float32' && util.arraysEqual(batch, b.shape.slice(0, -2));
     return waits ? [...batch, a.shape.at(-1)!, b.shape.at(-1)!] : undefined;
   },
 };
