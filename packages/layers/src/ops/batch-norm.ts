@@ -1,6 +1,6 @@
 // Shapes: B batch, H W pixels, C channels, N = B·H·W.
 import '../gradients.js';
-import { type GradSaveFunc, type Tensor, type Tensor1D, type Tensor2D, add, customGrad, mul, neg, reshape, rsqrt, square, sub, tidy } from '@tensorflow/tfjs-core';
+import { type GradSaveFunc, type Tensor, type Tensor1D, type Tensor2D, add, batchNorm, customGrad, mul, neg, reshape, rsqrt, square, sub, tidy } from '@tensorflow/tfjs-core';
 import { batchNormKernels } from './batch-norm-kernels.js';
 import { channelRows } from './channels.js';
 
@@ -8,18 +8,13 @@ import { channelRows } from './channels.js';
 export const BATCH_NORM_EPS = 1e-5;
 
 /**
- * Batch norm with given statistics: one multiply and one add, differentiable in everything.
+ * Batch norm with given statistics, differentiable in everything.
  *
  * @param x - `[B,H,W,C]` or `[B,C]`.
  * @returns Same shape as `x`; the caller disposes it.
  */
 export function batchNormFixed<T extends Tensor>(x: T, gamma: Tensor1D, beta: Tensor1D, mean: Tensor1D, variance: Tensor1D): T {
-  return tidy(() => {
-    const { rows, spread } = channelRows(x.shape);
-    const scale = mul(gamma, rsqrt(add(variance, BATCH_NORM_EPS))) as Tensor1D;
-    const shift = sub(beta, mul(mean, scale)) as Tensor1D;
-    return reshape(add(mul(rows(x), spread(scale)), spread(shift)), x.shape) as T;
-  });
+  return batchNorm(x, mean, variance, beta, gamma, BATCH_NORM_EPS) as T;
 }
 
 /**
