@@ -78,6 +78,7 @@ export function createBinding(library: Library, status: Status, context: Context
     },
     tensorDataSync: (id: number): Values => readHandle(library, status, handleOf(id)),
     executeOp: (name: string, attributes: readonly Attribute[], inputs: readonly number[], outputs: number): TensorMetadata[] => run(name, attributes, inputs.map(handleOf), outputs),
+    dtypeOf: (id: number): number => library.TFE_TensorHandleDataType(handleOf(id)),
     getNumOfTensors: (): number => handles.size,
     isUsingGpuDevice: (): boolean => context.devices.includes('GPU'),
     ...createSavedModels(library, status, handleOf, adopt),

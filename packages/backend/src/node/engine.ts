@@ -1,12 +1,15 @@
 import { availableParallelism } from 'node:os';
 import util from 'node:util';
 import { BackendError } from '@moe/core';
-import { type KernelBackend, findBackend, registerBackend } from '@tensorflow/tfjs-core';
+import { findBackend, registerBackend } from '@tensorflow/tfjs-core';
 import { type Storage, deferFilterGradients } from '../deferred.js';
 import { createBinding } from './binding.js';
 import { createContext } from './context.js';
 import { findTensorflow } from './installation.js';
+import { createCompiler } from './jit/compiler.js';
+import type { NodeBackend } from './jit/recorder.js';
 import { registerExplicitPadding } from './kernels/explicit-padding.js';
+import { registerGather } from './kernels/gather.js';
 import { registerGradientKernels } from './kernels/gradients.js';
 import { registerSharing } from './kernels/share.js';
 import { loadLibrary } from './library.js';
@@ -39,11 +42,13 @@ export async function registerTensorflow(threads?: number): Promise<void> {
   restoreUtilities();
   const { NodeJSKernelBackend } = await importKernels();
   registerExplicitPadding(NAME);
+  registerGather(NAME, binding.isUsingGpuDevice());
   registerGradientKernels(NAME, binding.isUsingGpuDevice());
   registerSharing(NAME);
-  const backend = new NodeJSKernelBackend(binding as never, '@moe/backend') as unknown as KernelBackend;
+  const backend = new NodeJSKernelBackend(binding as never, '@moe/backend') as unknown as NodeBackend;
   deferFilterGradients(backend, { engineName: NAME, storageOf: (of) => (of as unknown as { readonly tensorMap: Storage }).tensorMap, memory: ['id'] });
-  registerBackend(NAME, () => Object.assign(backend, { threads: threads ?? availableParallelism() }));
+  const compiler = createCompiler(library, status, context, backend, binding.dtypeOf);
+  registerBackend(NAME, () => Object.assign(backend, { threads: threads ?? availableParallelism(), compiler }));
 }
 
 /** The engine's class and, with it, all kernels; the main module of their package would look for a native addon. */
