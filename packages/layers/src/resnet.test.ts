@@ -1,12 +1,12 @@
 import { createRng } from '@moe/core';
 import { convGap, gapFc, topKRouter } from '@moe/router';
 import { expectTensorsKept } from '@moe/testing';
-import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, add, batchNorm, conv2d, div, io, losses, matMul, maxPool, mean, memory, oneHot, relu, sub, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, add, batchNorm, conv2d, dispose, div, io, losses, matMul, maxPool, mean, memory, oneHot, relu, square, sub, sum, tensor, tensor1d, tidy, variableGrads } from '@tensorflow/tfjs-core';
 import { loadLayersModel } from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { moeModel } from './model/moe-model.js';
 import { modelWeights } from './model/model-weights.js';
-import { resnet } from './resnet.js';
+import { preactResnet, resnet, wideResnet } from './resnet.js';
 import { type ResnetOptions, resnetSpec } from './spec/resnet-spec.js';
 
 const TINY: ResnetOptions = { depth: 10, width: 2, stem: 'cifar', classes: 3, inputShape: [8, 8, 3], seed: 5 };
@@ -151,7 +151,7 @@ describe('resnet', () => {
   });
 
   it.each<[object, string]>([
-    [{ depth: 12 }, 'resnet: depth must be one of 10, 18, 34, got 12.'],
+    [{ depth: 12 }, 'resnet: depth must be one of 10, 18, 34, 50, got 12.'],
     [{ width: 0 }, 'resnet: width must be an integer ≥ 1, got 0.'],
     [{ stem: 'mnist' }, "resnet: stem must be one of 'cifar', 'imagenet', got 'mnist'."],
     [{ inputShape: [8, 8] }, 'resnet: inputShape must be [height, width, channels], got [8, 8].'],
@@ -162,6 +162,9 @@ describe('resnet', () => {
     [{ moe: { at: [], kind: 'block', router } }, 'resnet: moe.at must name at least one place'],
     [{ moe: { at: 'layer4', kind: 'block', router: 4 } }, 'resnet: moe.router must be a Router or a function that returns one, got 4.'],
     [{ moe: { at: 'layer4', kind: 'block', router, downsample: false } }, "resnet: moe.downsample must be left out with kind 'block', got false."],
+    [{ depth: 18, widen: 2 }, 'resnet: widen must be 1 for a network of BasicBlocks, got 2. Use width, or wideResnet.'],
+    [{ moe: { at: 'layer4', kind: 'stage', router } }, 'resnet: moe.innerWidth must be a function that gives the channels inside an expert, got undefined.'],
+    [{ moe: { at: 'layer4', kind: 'block', router, residual: true } }, "resnet: moe.residual must be left out with kind 'block', got true."],
     [{ widht: 3 }, "resnet: unknown option 'widht'."],
   ])('refuses %j', (options: object, message) => {
     expectTensorsKept(0, () => expect(() => resnet({ ...TINY, ...options } as ResnetOptions)).toThrow(message));
@@ -171,5 +174,73 @@ describe('resnet', () => {
     const asked: (readonly number[])[] = [];
     resnetSpec({ ...TINY, moe: { at: ['layer2', 'layer4'], kind: 'block', router: (shape) => (asked.push(shape), topKRouter({ numExperts: 2, gate: gapFc() })) } });
     expect(asked).toEqual([[8, 8, 2], [2, 2, 8]]);
+  });
+});
+
+describe('networks of other blocks', () => {
+  const base = { classes: 3, inputShape: [8, 8, 3], seed: 5 } as const;
+  const narrow = { at: 'layer3', kind: 'stage', innerWidth: () => 3, residual: true, router } as const;
+  it.each([
+    ['resnet of bottlenecks', () => resnet({ ...TINY, depth: 50 })],
+    ['resnet of bottlenecks with experts', () => resnet({ ...TINY, depth: 50, moe: { at: 'layer4.1', kind: 'block', router } })],
+    ['resnet with narrow stages', () => resnet({ ...TINY, depth: 18, moe: narrow })],
+    ['wideResnet', () => wideResnet({ ...base, depth: 10, widen: 1 })],
+    ['wideResnet with experts', () => wideResnet({ ...base, depth: 16, widen: 1, moe: { at: 'layer3', kind: 'block', router } })],
+    ['preactResnet with mixed convolutions', () => preactResnet({ ...base, width: 4, blocks: [1, 1], moe: { at: 'layer2', kind: 'conv', router } })],
+  ] as const)('%s: saves, loads, routes and learns', async (_, make) => {
+    const model = make();
+    const x = images(3, [8, 8, 3]);
+    tidy(() => void moeModel(model).forward(x, { training: true }));
+    let saved: io.ModelArtifacts | undefined;
+    await model.save(io.withSaveHandler((artifacts) => {
+      saved = artifacts;
+      return Promise.resolve({ modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } });
+    }));
+    const copy = await loadLayersModel(io.fromMemory(saved!));
+    expect(predict(copy, x)).toEqual(predict(model, x));
+    const slopes = tidy(() => variableGrads(() => mean(square(moeModel(model).forward(x, { training: true, updateStatistics: false }).logits)) as Scalar, modelWeights(model).filter(({ trainable }) => trainable).map(({ variable }) => variable)).grads);
+    for (const [name, slope] of Object.entries(slopes)) expect(Number.isFinite(sum(slope).dataSync()[0]), name).toBe(true);
+    expect(Object.keys(slopes).length).toBeGreaterThan(10);
+    dispose([x, slopes]);
+    model.dispose();
+    copy.dispose();
+  });
+
+  it('a narrow stage adds its skip to the mixture', () => {
+    const model = resnet({ ...TINY, depth: 18, width: 4, moe: { ...narrow, at: 'layer1', innerWidth: () => 2 } });
+    const x = images(2, TINY.inputShape);
+    tidy(() => {
+      const stage = model.getLayer('layer1');
+      const input = tensor(createRng(1).uniform(2 * 64 * 4), [2, 8, 8, 4]);
+      const fixed = (residual: boolean): Tensor => {
+        Object.assign(stage, { residual });
+        return stage.call(input, {}) as Tensor;
+      };
+      expect(sub(fixed(true), fixed(false))).toBeAllClose(input, { atol: 1e-5 });
+    });
+    model.dispose();
+    x.dispose();
+  });
+
+  it('a preactivation block computes what the paper writes down', () => {
+    const model = preactResnet({ ...base, width: 2, blocks: [1, 1] });
+    const x = images(2, [8, 8, 3]) as Tensor4D;
+    tidy(() => void moeModel(model).forward(x, { training: true }));
+    tidy(() => {
+      const weights = new Map(modelWeights(model).map(({ name, variable }) => [name, variable]));
+      const conv = (input: Tensor, name: string, stride: number, pad: number): Tensor => conv2d(input as Tensor4D, weights.get(`${name}/kernel`) as unknown as Tensor4D, stride, pad, 'NHWC', 1, 'floor');
+      const active = (input: Tensor, name: string): Tensor => {
+        const [m, v, beta, gamma] = ['movingMean', 'movingVariance', 'beta', 'gamma'].map((part) => weights.get(`${name}/${part}`) as unknown as Tensor1D);
+        return relu(batchNorm(input, m!, v!, beta, gamma, 1e-5));
+      };
+      let h = conv(x, 'conv1', 1, 1);
+      h = add(conv(active(conv(active(h, 'layer1.0.bn1'), 'layer1.0.conv1', 1, 1), 'layer1.0.bn2'), 'layer1.0.conv2', 1, 1), h);
+      const a = active(h, 'layer2.0.bn1');
+      h = add(conv(active(conv(a, 'layer2.0.conv1', 2, 1), 'layer2.0.bn2'), 'layer2.0.conv2', 1, 1), conv(a, 'layer2.0.downsample.0', 2, 0));
+      const logits = add(matMul(mean(active(h, 'bn1'), [1, 2]) as Tensor2D, weights.get('fc/kernel') as unknown as Tensor2D), weights.get('fc/bias')!);
+      expect(predict(model, x)).toBeAllClose(logits, { rtol: 1e-4, atol: 1e-5 });
+    });
+    model.dispose();
+    x.dispose();
   });
 });

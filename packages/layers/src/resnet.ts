@@ -1,10 +1,10 @@
-import { type LayersModel, type SymbolicTensor, input, model } from '@tensorflow/tfjs-layers';
-import { createLayer } from './layers/create-layer.js';
-import { registerMoeLayers } from './layers/register.js';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { buildNetwork } from './build-network.js';
+import { type PreactResnetOptions, type WideResnetOptions, preactResnetSpec, wideResnetSpec } from './spec/preactivation-spec.js';
 import { type ResnetOptions, resnetSpec } from './spec/resnet-spec.js';
 
 /**
- * A ResNet of BasicBlocks as an ordinary tfjs model, dense or with MoE layers at any place.
+ * A ResNet of BasicBlocks or bottlenecks as an ordinary tfjs model, dense or with MoE layers at any place.
  *
  * @remarks
  * The networks of torchvision: same paddings, batch norm and initial distributions, layer names as its module paths. Every draw comes from
@@ -20,15 +20,35 @@ import { type ResnetOptions, resnetSpec } from './spec/resnet-spec.js';
  * const model = resnet({ depth: 18, width: 16, stem: 'cifar', classes: 10, inputShape: [32, 32, 3], seed: 1 });
  */
 export function resnet(options: ResnetOptions): LayersModel {
-  const spec = resnetSpec(options);
-  registerMoeLayers();
-  const image = input({ shape: [...spec.inputShape], name: 'input' });
-  const outputs = new Map<string, SymbolicTensor>([['input', image]]);
-  let last = image;
-  for (const layer of spec.layers) {
-    const inputs = layer.inputs.map((name) => outputs.get(name)!);
-    last = createLayer(layer, spec.seed).apply(inputs.length === 1 ? inputs[0]! : inputs) as SymbolicTensor;
-    outputs.set(layer.name, last);
-  }
-  return model({ inputs: image, outputs: last, name: spec.name });
+  return buildNetwork(resnetSpec(options));
+}
+
+/**
+ * A Wide ResNet for small images, WRN-28-10 by default, as an ordinary tfjs model, dense or with MoE layers at any place.
+ *
+ * @param options - see {@link WideResnetOptions}; the last stage is `'layer3'`.
+ * @returns Model `[B,H,W,C]` in [0, 1] → logits `[B,M]`, not softmaxed; the caller disposes it.
+ * @throws {@link ArgumentError} if an option breaks its rule, or a place does not exist (the message lists them).
+ * @see {@link https://arxiv.org/abs/1605.07146 | Zagoruyko and Komodakis 2016}
+ *
+ * @example
+ * const model = wideResnet({ depth: 10, widen: 1, classes: 10, inputShape: [32, 32, 3], seed: 1 });
+ */
+export function wideResnet(options: WideResnetOptions): LayersModel {
+  return buildNetwork(wideResnetSpec(options));
+}
+
+/**
+ * A ResNet of preactivation blocks, PreAct-ResNet-18 by default, as an ordinary tfjs model, dense or with MoE layers at any place.
+ *
+ * @param options - see {@link PreactResnetOptions}.
+ * @returns Model `[B,H,W,C]` in [0, 1] → logits `[B,M]`, not softmaxed; the caller disposes it.
+ * @throws {@link ArgumentError} if an option breaks its rule, or a place does not exist (the message lists them).
+ * @see {@link https://arxiv.org/abs/1603.05027 | He et al. 2016}
+ *
+ * @example
+ * const model = preactResnet({ width: 8, classes: 10, inputShape: [32, 32, 3], seed: 1 });
+ */
+export function preactResnet(options: PreactResnetOptions): LayersModel {
+  return buildNetwork(preactResnetSpec(options));
 }

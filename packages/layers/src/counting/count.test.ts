@@ -2,13 +2,15 @@ import { convGap, gapFc, topKRouter } from '@moe/router';
 import { expectTensorsKept } from '@moe/testing';
 import { type SymbolicTensor, input, layers, model } from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
-import { type ResnetMoeOptions, type ResnetOptions, resnetSpec } from '../spec/resnet-spec.js';
+import { type ResnetOptions, resnetSpec } from '../spec/resnet-spec.js';
 import { resnet } from '../resnet.js';
+import type { MoeOptions } from '../spec/network-options.js';
+import { preactResnetSpec, wideResnetSpec } from '../spec/preactivation-spec.js';
 import { countMacs, countParameters } from './count.js';
 
 const CIFAR100: ResnetOptions = { depth: 18, stem: 'cifar', classes: 100, inputShape: [32, 32, 3], seed: 1 };
 
-const spec = (at: string, kind: 'block' | 'conv', gate: 'GAP-FC' | 'Conv-GAP', numExperts = 4, rest: Partial<ResnetMoeOptions> = {}) =>
+const spec = (at: string, kind: 'block' | 'conv', gate: 'GAP-FC' | 'Conv-GAP', numExperts = 4, rest: Partial<MoeOptions> = {}) =>
   resnetSpec({ ...CIFAR100, moe: { at, kind, router: topKRouter({ numExperts, gate: gate === 'GAP-FC' ? gapFc() : convGap() }), ...rest } });
 
 // Counted with PyTorch 1.13 and torchvision 0.14 on the authors' code of Robust Experts (commit ed22e81), CIFAR-100.
@@ -48,6 +50,53 @@ describe('countParameters and countMacs', () => {
     [32, 271_450_340],
   ])('count %i experts', (numExperts, parameters) => {
     expect(countParameters(spec('layer4', 'block', 'GAP-FC', numExperts))).toBe(parameters);
+  });
+
+  // Bottlenecks of the same paper; its R50 rows.
+  it('count ResNet-50 and Wide-ResNet-50-2', () => {
+    const deep = resnetSpec({ ...CIFAR100, depth: 50 });
+    expect([countParameters(deep), countMacs(deep)]).toEqual([23_705_252, 1_298_014_208]);
+    const wide = resnetSpec({ ...CIFAR100, depth: 50, widen: 2 });
+    expect([countParameters(wide), countMacs(wide)]).toEqual([67_031_460, 3_684_573_184]);
+  });
+
+  it.each([
+    ['block', gapFc(), 68_619_952, [1_298_034_688, 1_562_275_840, 1_826_516_992, 2_090_758_144]],
+    ['block', convGap(), 68_783_780, []],
+    ['conv', gapFc(), 68_568_780, [1_298_051_072, 1_562_292_224, 1_826_533_376, 2_090_774_528]],
+    ['conv', convGap(), 68_863_652, []],
+  ] as const)('count %s experts in the last stage of ResNet-50', (kind, gate, parameters, macs) => {
+    const network = resnetSpec({ ...CIFAR100, depth: 50, moe: { at: 'layer4', kind, router: topKRouter({ numExperts: 4, gate }) } });
+    expect(countParameters(network)).toBe(parameters);
+    macs.forEach((expected, i) => expect(countMacs(network, { topK: i + 1 })).toBe(expected));
+  });
+
+  it.each([
+    [18, 1, 11_689_512],
+    [34, 1, 21_797_672],
+    [50, 1, 25_557_032],
+    [50, 2, 68_883_240],
+  ] as const)('count the ImageNet form of depth %i, widened by %i, as torchvision does', (depth, widen, parameters) => {
+    expect(countParameters(resnetSpec({ depth, widen, stem: 'imagenet', classes: 1000, inputShape: [224, 224, 3], seed: 1 }))).toBe(parameters);
+  });
+
+  it('count the preactivation networks of robust training', () => {
+    expect(countParameters(wideResnetSpec({ classes: 10, inputShape: [32, 32, 3], seed: 1 }))).toBe(36_479_194);
+    expect(countParameters(preactResnetSpec({ classes: 10, inputShape: [32, 32, 3], seed: 1 }))).toBe(11_172_170);
+  });
+
+  it.each([
+    [1, 25, 75_023, 147_968],
+    [2, 50, 267_024, 525_568],
+    [3, 90, 1_010_400, 2_099_712],
+    [4, 180, 4_037_448, 8_393_728],
+  ])('count the narrow experts of the predecessor in stage %i', (stage, inner, expert, dense) => {
+    const parameters = (moe?: MoeOptions): number => countParameters(resnetSpec({ ...CIFAR100, ...(moe !== undefined && { moe }) }));
+    const narrow = (residual: boolean): MoeOptions => ({ at: `layer${stage}`, kind: 'stage', innerWidth: () => inner, residual, router: topKRouter({ numExperts: 4, topK: 2, gate: gapFc() }) });
+    const channels = stage === 1 ? 64 : 64 * 2 ** (stage - 2);
+    expect(parameters(narrow(false)) - parameters()).toBe(4 * expert - dense + channels * 4 + 4);
+    const skip = stage === 1 ? 0 : channels * 2 * channels + 2 * 2 * channels;
+    expect(parameters(narrow(true)) - parameters(narrow(false))).toBe(skip);
   });
 
   it('leave the skip convolution dense on request: 3 copies of 1x1x256x512 and one gate fewer', () => {

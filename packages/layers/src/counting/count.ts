@@ -2,7 +2,7 @@ import { ArgumentError, expectInteger, expectKnownKeys } from '@moe/core';
 import type { LayersModel, Shape } from '@tensorflow/tfjs-layers';
 import { rowShapeOf } from '../layers/weighted-layer.js';
 import { leafLayers } from '../model/leaf-layers.js';
-import type { LayerPart, LayerSpec, ResnetSpec } from '../spec/parts.js';
+import type { LayerPart, LayerSpec, NetworkSpec } from '../spec/parts.js';
 import { partMacs, partParameters, total } from './part-costs.js';
 
 export interface CountMacsOptions {
@@ -12,7 +12,7 @@ export interface CountMacsOptions {
 
 type Counted = Pick<LayerSpec, 'name' | 'part' | 'inputShape'>;
 
-const isSpec = (model: ResnetSpec | LayersModel): model is ResnetSpec => 'classes' in model;
+const isSpec = (model: NetworkSpec | LayersModel): model is NetworkSpec => 'classes' in model;
 
 /** The layers of this package in a model; others may have no weights, since nothing tells what they do with them. */
 function countedLayers(model: LayersModel): readonly Counted[] {
@@ -31,7 +31,7 @@ function countedLayers(model: LayersModel): readonly Counted[] {
  * @example
  * countParameters(resnetSpec({ depth: 18, stem: 'cifar', classes: 100, inputShape: [32, 32, 3], seed: 1 })); // 11220132
  */
-export function countParameters(model: ResnetSpec | LayersModel): number {
+export function countParameters(model: NetworkSpec | LayersModel): number {
   if (!isSpec(model)) return total(model.trainableWeights.map(({ shape }) => shape.reduce<number>((a, b) => a * (b ?? 1), 1)));
   return total(model.layers.map(({ part, inputShape }) => partParameters(part, inputShape)));
 }
@@ -48,7 +48,7 @@ export function countParameters(model: ResnetSpec | LayersModel): number {
  * @example
  * countMacs(resnetSpec({ depth: 18, stem: 'cifar', classes: 100, inputShape: [32, 32, 3], seed: 1 })); // 555468800
  */
-export function countMacs(model: ResnetSpec | LayersModel, { topK, ...rest }: CountMacsOptions = {}): number {
+export function countMacs(model: NetworkSpec | LayersModel, { topK, ...rest }: CountMacsOptions = {}): number {
   expectKnownKeys('countMacs', rest, ['topK']);
   const layers: readonly Counted[] = isSpec(model) ? model.layers : countedLayers(model);
   if (topK !== undefined) {

@@ -2,9 +2,9 @@
 import { createRng } from '@moe/core';
 import type { Router } from '@moe/router';
 import { dispose } from '@tensorflow/tfjs-core';
-import { type WeightSpec, batchNormWeights, blockWeights, convWeights, linearWeights } from '../layers/weights.js';
+import { type WeightSpec, batchNormWeights, blockWeights, convWeights, linearWeights, outerSkipWeights, stageWeights } from '../layers/weights.js';
 import { partOutputShape } from '../spec/part-shape.js';
-import { type BlockSpec, type ConvSpec, type LayerPart, type RowShape, blockConvs } from '../spec/parts.js';
+import { type BlockSpec, type ConvSpec, type LayerPart, type RowShape, blockConvs, outerSkip } from '../spec/parts.js';
 
 type WeightShape = Pick<WeightSpec, 'shape' | 'trainable'>;
 
@@ -32,6 +32,8 @@ export function partParameters(part: LayerPart, inputShape: RowShape): number {
       return routed(part.router, convWeights(part.conv, 'in'));
     case 'blockMoe':
       return routed(part.router, blockWeights(part.block));
+    case 'stageMoe':
+      return routed(part.router, stageWeights(part.blocks)) + trainableSize(outerSkipWeights(part));
     default:
       return 0;
   }
@@ -42,9 +44,25 @@ function convMacs(conv: ConvSpec, inputShape: RowShape): number {
 }
 
 function blockMacs(block: BlockSpec, inputShape: RowShape): number {
-  const { conv1, conv2, downsample } = blockConvs(block);
-  const inner = partOutputShape({ kind: 'conv', conv: conv1 }, inputShape);
-  return convMacs(conv1, inputShape) + convMacs(conv2, inner) + (downsample === undefined ? 0 : convMacs(downsample, inputShape));
+  const { branch, downsample } = blockConvs(block);
+  let shape = inputShape;
+  const macs = branch.map(({ conv }) => {
+    const cost = convMacs(conv, shape);
+    shape = partOutputShape({ kind: 'conv', conv }, shape);
+    return cost;
+  });
+  return total(macs) + (downsample === undefined ? 0 : convMacs(downsample, inputShape));
+}
+
+function stageMacs(blocks: readonly BlockSpec[], inputShape: RowShape): number {
+  let shape = inputShape;
+  return total(
+    blocks.map((block) => {
+      const cost = blockMacs(block, shape);
+      shape = partOutputShape({ kind: 'blockMoe', block }, shape);
+      return cost;
+    }),
+  );
 }
 
 /** A matrix `[C,E]` is applied once; a filter `[k,k,C,E]` at every position where it fits without padding. */
@@ -69,6 +87,10 @@ export function partMacs(part: LayerPart, inputShape: RowShape, topK?: number): 
       return gateMacs(part.router, inputShape) + (topK ?? part.router.topK) * convMacs(part.conv, inputShape);
     case 'blockMoe':
       return gateMacs(part.router, inputShape) + (topK ?? part.router.topK) * blockMacs(part.block, inputShape);
+    case 'stageMoe': {
+      const skip = outerSkip(part);
+      return gateMacs(part.router, inputShape) + (topK ?? part.router.topK) * stageMacs(part.blocks, inputShape) + (skip === undefined ? 0 : convMacs(skip, inputShape));
+    }
     default:
       return 0;
   }

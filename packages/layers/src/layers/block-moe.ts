@@ -1,15 +1,14 @@
 // Shapes: B batch, H W pixels, C channels.
-import { type Tensor, type Tensor4D, add, relu, type serialization } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor4D, serialization } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { convolve } from '../ops/convolution.js';
-import { type BlockSpec, type LayerPart, blockConvs } from '../spec/parts.js';
-import { applyBatchNorm, batchNormOf } from './apply-batch-norm.js';
+import type { BlockSpec, LayerPart } from '../spec/parts.js';
 import type { CallArguments } from './call-arguments.js';
 import { RoutedLayer, type RoutedLayerArgs } from './routed-layer.js';
+import { runBlock } from './run-block.js';
 import { type WeightSpec, blockWeights } from './weights.js';
 
 /**
- * A residual block whose experts are whole BasicBlocks: own batch norms, own skip, own last ReLU.
+ * A residual block whose experts are whole blocks: own batch norms, own skip, own last ReLU.
  *
  * @remarks
  * The statistics of an expert are over the rows it was given; an expert without rows changes nothing. `resnet` places it; in a model of your own
@@ -43,13 +42,7 @@ export class BlockMoe extends RoutedLayer {
   }
 
   protected runExpert(weights: Readonly<Record<string, LayerVariable>>, rows: Tensor, call: CallArguments): Tensor {
-    const x = rows as Tensor4D;
-    const { conv1, conv2, downsample } = blockConvs(this.block);
-    const kernel = (name: string): Tensor4D => weights[`${name}/kernel`]!.read() as Tensor4D;
-    const active = relu(applyBatchNorm(convolve(x, kernel('conv1'), conv1.stride), batchNormOf(weights, 'bn1/'), call));
-    const branch = applyBatchNorm(convolve(active, kernel('conv2'), conv2.stride), batchNormOf(weights, 'bn2/'), call);
-    const skip = downsample === undefined ? x : applyBatchNorm(convolve(x, kernel('downsample.0'), downsample.stride), batchNormOf(weights, 'downsample.1/'), call);
-    return relu(add(branch, skip));
+    return runBlock(this.block, weights, rows as Tensor4D, call);
   }
 
   override getConfig(): serialization.ConfigDict {

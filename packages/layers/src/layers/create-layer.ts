@@ -6,6 +6,7 @@ import { ConvMoe } from './conv-moe.js';
 import { Conv } from './conv.js';
 import { Linear } from './linear.js';
 import { Normalize } from './normalize.js';
+import { StageMoe } from './stage-moe.js';
 
 /** The tfjs layer of a description; its weights are made when it is applied. */
 export function createLayer({ name, part }: LayerSpec, seed: number): layers.Layer {
@@ -32,5 +33,7 @@ export function createLayer({ name, part }: LayerSpec, seed: number): layers.Lay
       return new ConvMoe({ name, conv: part.conv, router: part.router, seed });
     case 'blockMoe':
       return new BlockMoe({ name, block: part.block, router: part.router, seed });
+    case 'stageMoe':
+      return new StageMoe({ name, blocks: part.blocks, residual: part.residual, router: part.router, seed });
   }
 }

@@ -5,6 +5,7 @@ import { ConvMoe } from './conv-moe.js';
 import { Conv } from './conv.js';
 import { Linear } from './linear.js';
 import { Normalize } from './normalize.js';
+import { StageMoe } from './stage-moe.js';
 
 /**
  * Makes the layers of this package known to tfjs, so that `loadLayersModel` can build them.
@@ -17,5 +18,5 @@ import { Normalize } from './normalize.js';
  * const model = await loadLayersModel(io.fromMemory(artifacts));
  */
 export function registerMoeLayers(): void {
-  for (const layer of [BatchNorm, BlockMoe, Conv, ConvMoe, Linear, Normalize]) serialization.registerClass(layer);
+  for (const layer of [BatchNorm, BlockMoe, Conv, ConvMoe, Linear, Normalize, StageMoe]) serialization.registerClass(layer);
 }

@@ -1,6 +1,6 @@
 // Shapes: k kernel, C channels in, F filters.
 import type { Rng } from '@moe/core';
-import { type BlockSpec, type ConvSpec, blockConvs } from '../spec/parts.js';
+import { type BlockSpec, type ConvSpec, blockConvs, outerSkip } from '../spec/parts.js';
 
 /** A weight to be created: where its first value comes from, and whether optimisers move it. */
 export interface WeightSpec {
@@ -50,14 +50,25 @@ export function linearWeights(features: number, units: number): readonly WeightS
 
 const under = (prefix: string, specs: readonly WeightSpec[]): readonly WeightSpec[] => specs.map((spec) => ({ ...spec, name: `${prefix}/${spec.name}` }));
 
-/** All weights of one BasicBlock as an expert, batch norms included. */
-export function blockWeights(block: BlockSpec): readonly WeightSpec[] {
-  const { conv1, conv2, downsample } = blockConvs(block);
+/** All weights of one block as an expert, batch norms included, under a prefix such as `'0/'`. */
+export function blockWeights(block: BlockSpec, prefix = ''): readonly WeightSpec[] {
+  const { branch, downsample } = blockConvs(block);
+  const preactivation = block.kind === 'preactivation';
   return [
-    ...under('conv1', convWeights(conv1, 'in')),
-    ...under('bn1', batchNormWeights(block.filters)),
-    ...under('conv2', convWeights(conv2, 'in')),
-    ...under('bn2', batchNormWeights(block.filters)),
-    ...(downsample === undefined ? [] : [...under('downsample.0', convWeights(downsample, 'in')), ...under('downsample.1', batchNormWeights(block.filters))]),
+    ...branch.flatMap(({ name, conv }) => [
+      ...under(`${prefix}${name}`, convWeights(conv, 'in')),
+      ...under(`${prefix}${name.replace('conv', 'bn')}`, batchNormWeights(preactivation ? conv.inChannels : conv.filters)),
+    ]),
+    ...(downsample === undefined ? [] : under(`${prefix}downsample.0`, convWeights(downsample, 'in'))),
+    ...(downsample === undefined || preactivation ? [] : under(`${prefix}downsample.1`, batchNormWeights(block.filters))),
   ];
+}
+
+/** All weights of several blocks in a row. */
+export const stageWeights = (blocks: readonly BlockSpec[]): readonly WeightSpec[] => blocks.flatMap((block, i) => blockWeights(block, `${i}/`));
+
+/** Weights of the skip beside a stage of experts. */
+export function outerSkipWeights(stage: { readonly blocks: readonly BlockSpec[]; readonly residual: boolean }): readonly WeightSpec[] {
+  const skip = outerSkip(stage);
+  return skip === undefined ? [] : [...under('skip.0', convWeights(skip, 'out')), ...under('skip.1', batchNormWeights(skip.filters))];
 }

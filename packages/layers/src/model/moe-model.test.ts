@@ -5,7 +5,7 @@ import { type Tensor, type Tensor4D, cast, clone, dispose, grad, mul, split, sum
 import { type LayersModel, type SymbolicTensor, input, layers, model as asModel } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resnet } from '../resnet.js';
-import type { ResnetMoeOptions } from '../spec/resnet-spec.js';
+import type { MoeOptions } from '../spec/network-options.js';
 import { logitsFn } from './logits-fn.js';
 import { modelWeights } from './model-weights.js';
 import { moeModel } from './moe-model.js';
@@ -152,7 +152,7 @@ describe('experts', () => {
   });
 
   it('are at every convolution of the place with kind conv, the skip included unless it is excluded', () => {
-    const names = (rest: Partial<ResnetMoeOptions>): string[] => {
+    const names = (rest: Partial<MoeOptions>): string[] => {
       const network = build({ kind: 'conv', ...rest });
       const found = moeModel(network).moeLayers.map(({ name }) => name);
       network.dispose();

@@ -3,14 +3,15 @@ import { gapFc, topKRouter } from '@moe/router';
 import { type Tensor, type Tensor4D, type Variable, clone, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { resnet } from '../resnet.js';
-import type { ResnetMoeOptions, ResnetOptions } from '../spec/resnet-spec.js';
+import type { MoeOptions } from '../spec/network-options.js';
+import type { ResnetOptions } from '../spec/resnet-spec.js';
 import { modelWeights } from './model-weights.js';
 
 export const TINY: ResnetOptions = { depth: 10, width: 2, stem: 'cifar', classes: 3, inputShape: [6, 6, 2], seed: 5 };
 export const E = 3;
 export const ALL = new Array<boolean>(E).fill(true);
 
-export const build = ({ topK = 1, numExperts = E, noiseStd = 0, ...rest }: Partial<ResnetMoeOptions> & { topK?: number; numExperts?: number; noiseStd?: number } = {}): LayersModel => {
+export const build = ({ topK = 1, numExperts = E, noiseStd = 0, ...rest }: Partial<MoeOptions> & { topK?: number; numExperts?: number; noiseStd?: number } = {}): LayersModel => {
   const router = topKRouter({ numExperts, topK, gate: gapFc(), noiseStd, balance: { loss: 'switchLoss', weight: 0.5 } });
   return resnet({ ...TINY, moe: { at: 'layer4', kind: 'block', router, ...rest } });
 };

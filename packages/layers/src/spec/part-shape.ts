@@ -1,8 +1,11 @@
 import { convolvedSize } from '../ops/convolution.js';
 import type { LayerPart, RowShape } from './parts.js';
 
+/** What decides the shape of an output: a layer without its router. */
+export type ShapedPart = LayerPart extends infer Part ? (Part extends { readonly router: unknown } ? Omit<Part, 'router'> : Part) : never;
+
 /** Shape of one row after a layer. */
-export function partOutputShape(part: LayerPart, inputShape: RowShape): RowShape {
+export function partOutputShape(part: ShapedPart, inputShape: RowShape): RowShape {
   const [height = 1, width = 1, channels = 1] = inputShape;
   const convolved = (stride: number, filters: number): RowShape => [convolvedSize(height, stride), convolvedSize(width, stride), filters];
   switch (part.kind) {
@@ -11,6 +14,10 @@ export function partOutputShape(part: LayerPart, inputShape: RowShape): RowShape
       return convolved(part.conv.stride, part.conv.filters);
     case 'blockMoe':
       return convolved(part.block.stride, part.block.filters);
+    case 'stageMoe': {
+      const stride = part.blocks.reduce((product, block) => product * block.stride, 1);
+      return convolved(stride, part.blocks.at(-1)!.filters);
+    }
     case 'zeroPad': {
       const [vertical, horizontal] = part.padding;
       return [height + vertical[0] + vertical[1], width + horizontal[0] + horizontal[1], channels];

@@ -12,12 +12,26 @@ export interface ConvSpec {
   readonly stride: number;
 }
 
-/** A BasicBlock: conv 3x3 (stride), BN, ReLU, conv 3x3, BN, plus the skip, ReLU. */
+/**
+ * A residual block.
+ *
+ * @remarks
+ * `'basic'`: conv 3x3 (stride), BN, ReLU, conv 3x3, BN, plus the skip, ReLU. `'bottleneck'`: conv 1x1, BN, ReLU, conv 3x3 (stride), BN, ReLU, conv 1x1, BN, plus the skip, ReLU.
+ * `'preactivation'`: BN, ReLU, conv 3x3 (stride), BN, ReLU, conv 3x3, plus the skip. The skip is a 1x1 convolution where the shape changes, with a batch norm after it in the
+ * first two and of the activated input in the third; else the identity.
+ */
 export interface BlockSpec {
+  /** @defaultValue 'basic' */
+  readonly kind?: BlockKind;
   readonly inChannels: number;
+  /** Channels of the output. */
   readonly filters: number;
   readonly stride: number;
+  /** Channels between the convolutions. @defaultValue `filters`, or a quarter of them in a bottleneck */
+  readonly inner?: number;
 }
+
+export type BlockKind = 'basic' | 'bottleneck' | 'preactivation';
 
 /** What one layer computes; plain data, no weights. */
 export type LayerPart =
@@ -31,7 +45,8 @@ export type LayerPart =
   | { readonly kind: 'globalAveragePool' }
   | { readonly kind: 'linear'; readonly units: number }
   | { readonly kind: 'convMoe'; readonly conv: ConvSpec; readonly router: Router }
-  | { readonly kind: 'blockMoe'; readonly block: BlockSpec; readonly router: Router };
+  | { readonly kind: 'blockMoe'; readonly block: BlockSpec; readonly router: Router }
+  | { readonly kind: 'stageMoe'; readonly blocks: readonly BlockSpec[]; readonly residual: boolean; readonly router: Router };
 
 /** One layer of a network and where its inputs come from. */
 export interface LayerSpec {
@@ -44,8 +59,8 @@ export interface LayerSpec {
   readonly part: LayerPart;
 }
 
-/** A whole network without its weights: what `resnet` builds and the counters count. */
-export interface ResnetSpec {
+/** A whole network without its weights: what is built of it, and what the counters count. */
+export interface NetworkSpec {
   readonly name: string;
   readonly inputShape: RowShape;
   readonly classes: number;
@@ -54,15 +69,29 @@ export interface ResnetSpec {
   readonly layers: readonly LayerSpec[];
 }
 
-/** The skip of a block is a 1x1 convolution where its shape changes, else the identity. */
-const hasDownsample = ({ inChannels, filters, stride }: BlockSpec): boolean => stride !== 1 || inChannels !== filters;
+/** The convolutions of a block: those of its branch by name, in order, and that of its skip. */
+export interface BlockConvs {
+  readonly branch: readonly { readonly name: string; readonly conv: ConvSpec }[];
+  readonly downsample?: ConvSpec;
+}
 
-/** The convolutions of a block by their names in it. */
-export function blockConvs(block: BlockSpec): { readonly conv1: ConvSpec; readonly conv2: ConvSpec; readonly downsample?: ConvSpec } {
-  const { inChannels, filters, stride } = block;
-  return {
-    conv1: { inChannels, filters, kernelSize: 3, stride },
-    conv2: { inChannels: filters, filters, kernelSize: 3, stride: 1 },
-    ...(hasDownsample(block) && { downsample: { inChannels, filters, kernelSize: 1, stride } }),
-  };
+export function blockConvs({ kind = 'basic', inChannels, filters, stride, inner = kind === 'bottleneck' ? filters / 4 : filters }: BlockSpec): BlockConvs {
+  const conv = (index: number, from: number, to: number, kernelSize: number, step: number): BlockConvs['branch'][number] => ({
+    name: `conv${index}`,
+    conv: { inChannels: from, filters: to, kernelSize, stride: step },
+  });
+  const branch =
+    kind === 'bottleneck'
+      ? [conv(1, inChannels, inner, 1, 1), conv(2, inner, inner, 3, stride), conv(3, inner, filters, 1, 1)]
+      : [conv(1, inChannels, inner, 3, stride), conv(2, inner, filters, 3, 1)];
+  const changesShape = stride !== 1 || inChannels !== filters;
+  return { branch, ...(changesShape && { downsample: { inChannels, filters, kernelSize: 1, stride } }) };
+}
+
+/** The convolution beside a stage of experts, if it has a skip that changes shape; batch norm follows it. */
+export function outerSkip({ blocks, residual }: { readonly blocks: readonly BlockSpec[]; readonly residual: boolean }): ConvSpec | undefined {
+  const [first, last] = [blocks[0]!, blocks.at(-1)!];
+  const stride = blocks.reduce((product, block) => product * block.stride, 1);
+  if (!residual || (stride === 1 && first.inChannels === last.filters)) return undefined;
+  return { inChannels: first.inChannels, filters: last.filters, kernelSize: 1, stride };
 }

@@ -1,0 +1,106 @@
+// Shapes: H W pixels, C channels.
+import type { Router } from '@moe/router';
+import { paddingOf } from '../ops/convolution.js';
+import type { MoeOptions } from './network-options.js';
+import { partOutputShape } from './part-shape.js';
+import { type BlockSpec, type ConvSpec, type LayerPart, type LayerSpec, type RowShape, blockConvs } from './parts.js';
+import { covers } from './places.js';
+
+/** Collects layers and the shapes between them. */
+export class NetworkBuilder {
+  readonly layers: LayerSpec[] = [];
+  /** Paths of what could become an MoE layer of the wanted kind. */
+  readonly candidates: string[] = [];
+  readonly #shapes = new Map<string, RowShape>();
+  readonly #moe: MoeOptions | undefined;
+  readonly #places: readonly string[];
+
+  constructor(inputShape: RowShape, moe: MoeOptions | undefined) {
+    this.#shapes.set('input', inputShape);
+    this.#moe = moe;
+    this.#places = moe === undefined ? [] : [moe.at].flat();
+  }
+
+  push(name: string, part: LayerPart, ...inputs: readonly string[]): string {
+    const inputShape = this.shape(inputs[0]!);
+    const outputShape = partOutputShape(part, inputShape);
+    this.layers.push({ name, part, inputs, inputShape, outputShape });
+    this.#shapes.set(name, outputShape);
+    return name;
+  }
+
+  shape(name: string): RowShape {
+    return this.#shapes.get(name)!;
+  }
+
+  /** The router of the place, if an MoE layer with more than one expert belongs there. */
+  #router(kind: MoeOptions['kind'], path: string, input: string): Router | undefined {
+    if (this.#moe?.kind !== kind) return undefined;
+    this.candidates.push(path);
+    if (!this.#places.some((place) => covers(place, path))) return undefined;
+    const { router } = this.#moe;
+    const chosen = typeof router === 'function' ? router(this.shape(input)) : router;
+    return chosen.numExperts > 1 ? chosen : undefined;
+  }
+
+  /** A convolution, or a mixture of them. */
+  conv(name: string, conv: ConvSpec, input: string): string {
+    const isSkip = name.includes('.downsample.');
+    const router = isSkip && this.#moe?.downsample === false ? undefined : this.#router('conv', name, input);
+    return this.push(name, router === undefined ? { kind: 'conv', conv } : { kind: 'convMoe', conv, router }, input);
+  }
+
+  /** Batch norm and ReLU. */
+  activate(norm: string, active: string, input: string): string {
+    return this.push(active, { kind: 'relu' }, this.push(norm, { kind: 'batchNorm' }, input));
+  }
+
+  /** Blocks in a row, or a mixture of narrower ones; paths are `path.0`, `path.1`, …. */
+  stage(path: string, blocks: readonly BlockSpec[], input: string): string {
+    const router = this.#router('stage', path, input);
+    if (router === undefined) return blocks.reduce((last, block, i) => this.block(`${path}.${i}`, block, last), input);
+    const [first, last] = [blocks[0]!, blocks.at(-1)!];
+    const inner = this.#moe!.innerWidth!(this.shape(input), last.filters);
+    const narrow = [
+      { ...first, filters: inner },
+      { ...last, inChannels: inner, stride: 1 },
+    ];
+    return this.push(path, { kind: 'stageMoe', blocks: narrow, residual: this.#moe!.residual ?? false, router }, input);
+  }
+
+  /** A residual block, or a mixture of them. */
+  block(path: string, block: BlockSpec, input: string): string {
+    const router = this.#router('block', path, input);
+    if (router !== undefined) return this.push(path, { kind: 'blockMoe', block, router }, input);
+    return block.kind === 'preactivation' ? this.#preactivation(path, block, input) : this.#postactivation(path, block, input);
+  }
+
+  #postactivation(path: string, block: BlockSpec, input: string): string {
+    const { branch, downsample } = blockConvs(block);
+    let last = input;
+    branch.forEach(({ name, conv }, i) => {
+      const index = i + 1;
+      last = this.push(`${path}.bn${index}`, { kind: 'batchNorm' }, this.conv(`${path}.${name}`, conv, last));
+      if (index < branch.length) last = this.push(`${path}.relu${index}`, { kind: 'relu' }, last);
+    });
+    const skip = downsample === undefined ? input : this.push(`${path}.downsample.1`, { kind: 'batchNorm' }, this.conv(`${path}.downsample.0`, downsample, input));
+    return this.push(`${path}.relu${branch.length}`, { kind: 'relu' }, this.push(`${path}.add`, { kind: 'add' }, last, skip));
+  }
+
+  #preactivation(path: string, block: BlockSpec, input: string): string {
+    const { branch, downsample } = blockConvs(block);
+    const active = this.activate(`${path}.bn1`, `${path}.relu1`, input);
+    const middle = this.activate(`${path}.bn2`, `${path}.relu2`, this.conv(`${path}.conv1`, branch[0]!.conv, active));
+    const last = this.conv(`${path}.conv2`, branch[1]!.conv, middle);
+    const skip = downsample === undefined ? input : this.conv(`${path}.downsample.0`, downsample, active);
+    return this.push(`${path}.add`, { kind: 'add' }, last, skip);
+  }
+
+  /** Max pooling 3x3 with stride 2 and one zero on every side, of something that is nowhere below 0. */
+  maxPool(input: string): string {
+    const [height = 1, columns = 1] = this.shape(input);
+    // After ReLU a padded zero never exceeds a real value, so zeros stand in for PyTorch's -∞.
+    const padded = this.push('maxpool.pad', { kind: 'zeroPad', padding: [paddingOf(height, 3, 2), paddingOf(columns, 3, 2)] }, input);
+    return this.push('maxpool', { kind: 'maxPool', poolSize: 3, stride: 2 }, padded);
+  }
+}

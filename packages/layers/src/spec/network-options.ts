@@ -1,0 +1,69 @@
+// Shapes: H W pixels, C channels.
+import { expectArgument, expectInteger, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
+import type { Router } from '@moe/router';
+import type { RowShape } from './parts.js';
+
+/** Where and how a network branches into experts. */
+export interface MoeOptions {
+  /**
+   * Paths as in torchvision. Every stage, block or convolution at or below one becomes an MoE layer:
+   * `'layer4'`, `'layer4.1'`, `['layer3.0', 'layer4']`, `'layer4.1.conv1'` (`kind: 'conv'`).
+   */
+  readonly at: string | readonly string[];
+  /**
+   * `'block'`: experts are whole blocks with their own batch norm; `'conv'`: bare convolutions that share the batch norm after them; `'stage'`: two narrow
+   * blocks in the place of a whole stage, as in the predecessor of *Robust Experts*.
+   */
+  readonly kind: 'block' | 'conv' | 'stage';
+  /** One router for all places, or a function of the input shape `[H,W,C]` of the place. A router with one expert leaves the place dense. */
+  readonly router: Router | ((inputShape: RowShape) => Router);
+  /** With `kind: 'conv'`: whether the 1x1 convolution of a skip counts too, as in the released code of *Robust Experts*. @defaultValue true */
+  readonly downsample?: boolean;
+  /** With `kind: 'stage'`: channels between the two blocks of an expert, from the shape of the input and the channels of the output. */
+  readonly innerWidth?: (inputShape: RowShape, filters: number) => number;
+  /** With `kind: 'stage'`: whether a skip around the whole mixture is added. @defaultValue false */
+  readonly residual?: boolean;
+}
+
+/** Options that all convolutional networks share. */
+export interface NetworkOptions {
+  readonly classes: number;
+  /** `[H,W,C]` of an image. */
+  readonly inputShape: RowShape;
+  /** Per channel, subtracted and divided inside the model, so that images stay in [0, 1] outside. @defaultValue none */
+  readonly normalize?: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  /** @defaultValue dense */
+  readonly moe?: MoeOptions;
+  /** Seed of the initial weights. */
+  readonly seed: number;
+}
+
+export function expectNetworkOptions(caller: string, options: NetworkOptions, own: readonly string[]): void {
+  expectKnownKeys(caller, options, [...own, 'classes', 'inputShape', 'normalize', 'moe', 'seed']);
+  const { classes, inputShape, normalize, moe, seed } = options;
+  expectInteger(caller, 'classes', classes, 1);
+  expectInteger(caller, 'seed', seed, 0);
+  expectArgument(caller, 'inputShape', Array.isArray(inputShape) && inputShape.length === 3, 'be [height, width, channels]', inputShape);
+  inputShape.forEach((size, i) => expectInteger(caller, `inputShape[${i}]`, size, 1));
+  if (normalize !== undefined) expectNormalize(caller, normalize, inputShape[2]!);
+  if (moe !== undefined) expectMoe(caller, moe);
+}
+
+function expectNormalize(caller: string, normalize: NonNullable<NetworkOptions['normalize']>, channels: number): void {
+  expectKnownKeys(caller, normalize, ['mean', 'std']);
+  for (const key of ['mean', 'std'] as const) {
+    const values = normalize[key];
+    expectArgument(caller, `normalize.${key}`, Array.isArray(values) && values.length === channels, `have one value per channel (${channels})`, values);
+    values.forEach((value, i) => expectNumber(caller, `normalize.${key}[${i}]`, value));
+  }
+  expectArgument(caller, 'normalize.std', normalize.std.every((value) => value > 0), 'be positive', normalize.std);
+}
+
+function expectMoe(caller: string, { kind, downsample, innerWidth, residual, router, ...rest }: MoeOptions): void {
+  expectKnownKeys(`${caller}.moe`, rest, ['at']);
+  expectOneOf(caller, 'moe.kind', kind, ['block', 'conv', 'stage']);
+  expectArgument(caller, 'moe.downsample', downsample === undefined || kind === 'conv', `be left out with kind '${kind}'`, downsample, 'A block always holds its own skip.');
+  expectArgument(caller, 'moe.innerWidth', (typeof innerWidth === 'function') === (kind === 'stage'), kind === 'stage' ? 'be a function that gives the channels inside an expert' : `be left out with kind '${kind}'`, innerWidth);
+  expectArgument(caller, 'moe.residual', residual === undefined || kind === 'stage', `be left out with kind '${kind}'`, residual);
+  expectArgument(caller, 'moe.router', typeof router === 'function' || typeof router?.route === 'function', 'be a Router or a function that returns one', router);
+}
