@@ -76,6 +76,11 @@ async function main(): Promise<void> {
   say('TensorFlow is removed.');
 }
 
+// A reader that has seen enough, such as `head`, closes the pipe: what is left to say has no reader, and is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 main().catch((error: unknown) => {
   if (!isMoeError(error) && !String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')) throw error;
   process.stderr.write(`${(error as Error).message}\n`);

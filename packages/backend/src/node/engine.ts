@@ -18,8 +18,9 @@ import { createStatus } from './status.js';
 /** The name by which the kernels of `@tensorflow/tfjs-node-gpu` look for their engine. */
 const NAME = 'tensorflow';
 
-/** Functions of `util` that Node 23 dropped and Node 22 warns of; the kernels call them. */
+/** Functions of `util` that Node 23 dropped and Node 22 warns of; the kernels call them. Node 20 has them, and is left as it is. */
 function restoreUtilities(): void {
+  if (Number.parseInt(process.versions.node, 10) < 22) return;
   Object.assign(util, { isNullOrUndefined: (value: unknown) => value === undefined || value === null, isArray: Array.isArray });
 }
 

@@ -1,7 +1,7 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { hostname, tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeTensorflow } from './doctor.js';
@@ -54,6 +54,25 @@ describe('installTensorflow', () => {
     expect(remedies).toEqual([expect.stringContaining('moe-backend install tensorflow')]);
   });
 
+  it('may run several times at once', async () => {
+    const from = fakeTensorflow('lib');
+    const all = await Promise.all(Array.from({ length: 8 }, () => installTensorflow({ from })));
+    for (const installation of all) expect(installation).toEqual(findTensorflow());
+    expect(left()).toEqual([basename(tensorflowFolder())]);
+  });
+
+  it('takes over the lock of a process that was killed, and waits for one that runs', async () => {
+    const from = fakeTensorflow('lib');
+    const lock = `${tensorflowFolder()}.lock`;
+    mkdirSync(join(folder, 'cache', 'moe'), { recursive: true });
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    writeFileSync(lock, `${pid} ${hostname()}`);
+    await installTensorflow({ from });
+    writeFileSync(lock, `${process.pid} ${hostname()}`);
+    await expect(installTensorflow({ from, signal: AbortSignal.timeout(300) })).rejects.toThrow(/installTensorflow/);
+    expect(existsSync(lock)).toBe(true);
+  });
+
   it('refuses a wheel that is not the pinned one, and leaves nothing behind', async () => {
     const wheel = join(folder, 'x.whl');
     writeFileSync(wheel, 'not a wheel');
@@ -86,6 +105,15 @@ describe('moe-backend', () => {
     expect(run('install', 'tensorflow', '--from', fakeTensorflow('lib'))).toContain(`TensorFlow is installed in ${tensorflowFolder()}`);
     expect(run('remove', 'tensorflow')).toBe('TensorFlow is removed.\n');
     expect(run()).toContain('moe-backend doctor');
+  });
+
+  it('ends well when its reader has seen enough', async () => {
+    const child = spawn(process.execPath, [...args, '--help'], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    let errors = '';
+    child.stderr.on('data', (text) => (errors += String(text)));
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect([code, errors]).toEqual([0, '']);
   });
 
   it.each([

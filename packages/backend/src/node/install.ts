@@ -3,6 +3,7 @@ import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ArgumentError, BackendError, FileError, expectKnownKeys, throwIfAborted } from '@moe/core';
 import { MANIFEST, type TensorflowInstallation, findLibraries, findTensorflow, tensorflowFolder } from './installation.js';
+import { withLock } from './lock.js';
 import { downloadWheel, findPythonTensorflow } from './pip.js';
 import { TENSORFLOW_VERSION, WHEEL } from './platform.js';
 import { checkWheel, extractLibraries } from './wheel.js';
@@ -15,6 +16,8 @@ export interface InstallProgress {
   readonly total: number;
 }
 
+type Report = (progress: InstallProgress) => void;
+
 /** Options of {@link installTensorflow}. */
 export interface InstallTensorflowOptions {
   /** A wheel, a folder with TensorFlow's shared objects, or `'python'` for the TensorFlow of the installed Python. Fetched with pip by default. */
@@ -25,7 +28,7 @@ export interface InstallTensorflowOptions {
 }
 
 /**
- * Puts TensorFlow's shared objects into the user's cache directory, once; whatever stops it, the engine is there whole or not at all.
+ * Puts TensorFlow's shared objects into the user's cache directory, once; whatever stops it, the engine is there whole or not at all. Of several at once, one works and the others wait for it.
  *
  * @remarks
  * The wheel is pinned by its SHA-256. Python is needed for its `pip` alone; no Python package is installed. A folder, or `'python'`, is used where it lies.
@@ -49,16 +52,26 @@ export async function installTensorflow(options: InstallTensorflowOptions = {}):
   if (source !== undefined && info === undefined) throw new ArgumentError(`installTensorflow: from must be a wheel, a folder or 'python', got '${from}', which is not there.`);
 
   const target = tensorflowFolder();
-  const temporary = `${target}.${process.pid}.${randomUUID().slice(0, 8)}.tmp`;
   try {
-    await mkdir(temporary, { recursive: true });
-    const manifest = { version: TENSORFLOW_VERSION, from: source ?? WHEEL?.package, ...(info?.isDirectory() ? { libraries: librariesIn(source!) } : {}) };
-    if (!info?.isDirectory()) await fromWheel(source, temporary, onProgress, signal);
-    await writeFile(join(temporary, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
-    await rm(target, { recursive: true, force: true });
-    await rename(temporary, target);
+    await mkdir(dirname(target), { recursive: true });
+    return await withLock(`${target}.lock`, signal, async () => {
+      const made = from === undefined ? findTensorflow() : undefined; // by the installation that held the lock
+      return made ?? (await installInto(target, source, info?.isDirectory() ?? false, onProgress, signal));
+    });
   } catch (error) {
     throw asFileError(error, target);
+  }
+}
+
+async function installInto(target: string, source: string | undefined, inPlace: boolean, onProgress: Report, signal: AbortSignal | undefined): Promise<TensorflowInstallation> {
+  const temporary = `${target}.${process.pid}.${randomUUID().slice(0, 8)}.tmp`;
+  try {
+    await mkdir(temporary);
+    const outside = inPlace && source !== undefined ? { libraries: librariesIn(source) } : {};
+    if (!inPlace) await fromWheel(source, temporary, onProgress, signal);
+    await writeFile(join(temporary, MANIFEST), `${JSON.stringify({ version: TENSORFLOW_VERSION, from: source ?? WHEEL?.package, ...outside }, null, 2)}\n`);
+    await rm(target, { recursive: true, force: true });
+    await rename(temporary, target);
   } finally {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
   }
@@ -76,7 +89,7 @@ function librariesIn(folder: string): string[] {
   return libraries;
 }
 
-async function fromWheel(file: string | undefined, folder: string, onProgress: (progress: InstallProgress) => void, signal: AbortSignal | undefined): Promise<void> {
+async function fromWheel(file: string | undefined, folder: string, onProgress: Report, signal: AbortSignal | undefined): Promise<void> {
   if (WHEEL === undefined) {
     throw new BackendError(
       `installTensorflow: there is no wheel for ${process.platform}-${process.arch}. Unpack an archive of libtensorflow (https://www.tensorflow.org/install/lang_c) and pass its folder as \`from\`.`,

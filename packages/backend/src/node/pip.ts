@@ -11,6 +11,9 @@ const PYTHONS = process.platform === 'win32' ? ['py', 'python', 'python3'] : ['p
 /** How often the size of the download is looked at, in milliseconds. */
 const POLL_MS = 250;
 
+/** How often pip takes up a download that broke off, from pip 25.1 on; older ones do not know the variable, and fail. */
+const PIP_RESUME_RETRIES = '10';
+
 async function python(args: readonly string[], env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<string> {
   for (const command of PYTHONS) {
     const result = await new Promise<{ code: number | null; output: string; errors: string } | undefined>((resolve) => {
@@ -47,7 +50,7 @@ export async function downloadWheel(wheel: Wheel, folder: string, onProgress: (p
   try {
     const target = ['--no-deps', '--only-binary=:all:', '--python-version', '3.12', '--implementation', 'cp', '--platform', wheel.tag, '--dest', folder];
     const args = ['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-input', '--no-cache-dir', ...target, `${wheel.package}==${TENSORFLOW_VERSION}`];
-    await python(args, { TMPDIR: folder, TEMP: folder, TMP: folder }, signal);
+    await python(args, { TMPDIR: folder, TEMP: folder, TMP: folder, PIP_RESUME_RETRIES }, signal);
   } finally {
     clearInterval(timer);
   }
