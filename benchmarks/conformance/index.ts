@@ -3,14 +3,13 @@ import type { EngineName } from '@moe/backend';
 import { findTensorflow } from '@moe/backend/node';
 import type { Benchmark } from '../benchmark.js';
 import { IGNORED_ON_TENSORFLOW } from './ignored/tensorflow.js';
-import { IGNORED_ON_WASM } from './ignored/wasm.js';
 import type { Ignored } from './ignored/ignored.js';
 import { type SpecResult, runSuite } from './run-suite.js';
 
 /** How many of the 4,230 specs may do anything but pass, and which are known to. */
 const BARS: Readonly<Record<EngineName, { notPassed: number; ignored: readonly Ignored[] }>> = {
   tensorflow: { notPassed: 40, ignored: IGNORED_ON_TENSORFLOW },
-  wasm: { notPassed: 80, ignored: IGNORED_ON_WASM },
+  wasm: { notPassed: 80, ignored: [] },
   cpu: { notPassed: 5, ignored: [] },
 };
 

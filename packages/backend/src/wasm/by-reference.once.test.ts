@@ -1,5 +1,5 @@
 // What tfjs-core's own specs (pnpm bench conformance) leave open: memory, and arguments that they do not try.
-import { type Tensor, backend, clipByValue, complex, concat, fft, ifft, imag, max, memory, mul, prelu, real, setBackend, slice, stack, tensor, tidy, tile } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor4D, avgPool, backend, clipByValue, complex, concat, fft, ifft, imag, isNaN, max, maxPool, memory, mul, prelu, real, setBackend, slice, stack, tensor, tidy, tile, where } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../use-backend.js';
 import { expectAgreement, normals } from './agreement.js';
@@ -60,6 +60,17 @@ describe('ClipByValue', () => {
   });
 
   it('clips integers', () => expectAgreement(() => tidy(() => clipByValue(tensor([5, -5, 0], [3], 'int32'), -1, 3))));
+});
+
+/** The mean of nothing is NaN, which equals nothing. */
+const markNaN = (x: Tensor): Tensor => where(isNaN(x), 99, x);
+
+describe('pooling', () => {
+  it('is defined where a window lies in the padding alone', async () => {
+    const images = (): Tensor4D => normals([2, 5, 5, 3], 1) as Tensor4D;
+    await expectAgreement(() => tidy(() => maxPool(images(), 2, 2, 3, 'floor')));
+    await expectAgreement(() => tidy(() => markNaN(avgPool(images(), 2, 2, 3, 'floor'))));
+  });
 });
 
 describe('Prelu', () => {

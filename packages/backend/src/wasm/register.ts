@@ -20,6 +20,7 @@ import { FUSED_CONVOLUTIONS } from './kernels/fused-convolution.js';
 import { gather } from './kernels/gather.js';
 import { maxPoolGrad } from './kernels/max-pool-grad.js';
 import { oneHot } from './kernels/one-hot.js';
+import { POOLING_KERNELS } from './kernels/pool.js';
 import { prelu } from './kernels/prelu.js';
 import { broadcastTo, reverse, slice, stridedSlice, tile } from './kernels/rearrange.js';
 import { mean, sum } from './kernels/reduce.js';
@@ -35,6 +36,7 @@ const WASM_KERNELS: readonly WasmKernel[] = [
   ...BINARY_KERNELS,
   ...COMPARISON_KERNELS,
   ...FUSED_CONVOLUTIONS,
+  ...POOLING_KERNELS,
   ...REFERENCE_KERNELS,
   batchMatMul,
   batchNorm,
