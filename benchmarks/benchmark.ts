@@ -20,7 +20,7 @@ export interface BenchmarkOptions {
   /** Fewer rounds and smaller sizes, for about a minute in all. */
   readonly quick: boolean;
   /** Only this engine; those that work here by default. `conformance` alone. */
-  readonly engine: EngineName | undefined;
+  readonly engine: Exclude<EngineName, 'webgpu'> | undefined;
   /** Only specs whose name contains it. `conformance` alone. */
   readonly filter: string | undefined;
   /** File for the specs that fail, one JSON object a line. `conformance` alone. */

@@ -1,8 +1,7 @@
 // pnpm bench NAME [--quick] [--json]
 import { parseArgs } from 'node:util';
 import { enableProdMode } from '@tensorflow/tfjs-core';
-import type { EngineName } from '@moe/backend';
-import type { Benchmark, MeasuredRow } from './benchmark.js';
+import type { Benchmark, BenchmarkOptions, MeasuredRow } from './benchmark.js';
 
 /** Options that not every benchmark takes. */
 type Extra = 'engine' | 'filter' | 'failures';
@@ -36,7 +35,7 @@ conformance:
 
 Exit code: 0 all bars hold, 1 a bar does not hold, 2 wrong arguments.`;
 
-const ENGINES: readonly string[] = ['cpu', 'wasm', 'tensorflow'] satisfies EngineName[];
+const ENGINES: readonly string[] = ['cpu', 'wasm', 'tensorflow'] satisfies BenchmarkOptions['engine'][];
 
 const OPTIONS = {
   quick: { type: 'boolean', default: false },
@@ -85,7 +84,7 @@ if (engine !== undefined && !ENGINES.includes(engine)) refuse(`no engine is call
 enableProdMode();
 if (!json) console.log(`${'name'.padEnd(52)} ${'ours'.padStart(10)} ${'theirs'.padStart(10)} ${'unit'.padEnd(12)} ${'ratio'.padStart(8)}`);
 const { default: measure } = await benchmark.load();
-for await (const row of measure({ quick, engine: engine as EngineName | undefined, filter, failures })) {
+for await (const row of measure({ quick, engine: engine as BenchmarkOptions['engine'], filter, failures })) {
   const { name: rowName, ours, theirs, unit, limit, conditions } = row;
   const ratio = ours / theirs;
   const holds = limit === undefined || ratio <= limit;

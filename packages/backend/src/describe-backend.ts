@@ -1,6 +1,7 @@
 import { backend, env, getBackend, getKernel, version_core } from '@tensorflow/tfjs-core';
 import { getThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import { isOurs } from './wasm/kernel.js';
+import type { GpuAdapter } from './webgpu/gpu.js';
 
 /** What runs now. */
 export interface BackendDescription {
@@ -12,12 +13,15 @@ export interface BackendDescription {
   readonly simd: boolean;
   /** Threads that one operation may use. */
   readonly threads: number;
+  /** What `'webgpu'` runs on; no other engine has it. */
+  readonly adapter?: GpuAdapter;
 }
 
 /** Describes the running engine, as plain data for logs and result files. */
 export function describeBackend(): BackendDescription {
   const engine = getBackend();
   if (engine === 'tensorflow') return { engine, tfjs: version_core, simd: true, threads: (backend() as unknown as { readonly threads: number }).threads };
+  if (engine === 'webgpu') return { engine, tfjs: version_core, simd: false, threads: 1, adapter: (backend() as unknown as { readonly adapter: GpuAdapter }).adapter };
   const wasm = engine === 'wasm';
   return { engine, tfjs: version_core, simd: wasm && env().getBool('WASM_HAS_SIMD_SUPPORT'), threads: wasm ? Math.max(1, getThreadsCount()) : 1 };
 }

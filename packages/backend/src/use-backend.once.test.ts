@@ -16,13 +16,16 @@ function run(lines: string): string {
 /** Why `'auto'` passes over TensorFlow, which is hidden from this file; `node/tensorflow.once.test.ts` is about it. */
 const NOT_INSTALLED = { engine: 'tensorflow', reason: "useBackend: the engine 'tensorflow' is not installed. Run `npx moe-backend install tensorflow`." };
 
+/** Why `'auto'` passes over WebGPU. */
+const NOT_BY_ITSELF = { engine: 'webgpu', reason: expect.stringContaining("'auto' does not choose the engine 'webgpu'") as string };
+
 beforeAll(() => {
   process.env.XDG_CACHE_HOME = '/nowhere';
 });
 
 describe('useBackend', () => {
   it('takes the fastest engine and says which', async () => {
-    expect(await useBackend('auto')).toEqual({ engine: 'wasm', tfjs: '4.22.0', simd: true, threads: 1, passedOver: [NOT_INSTALLED] });
+    expect(await useBackend('auto')).toEqual({ engine: 'wasm', tfjs: '4.22.0', simd: true, threads: 1, passedOver: [NOT_INSTALLED, NOT_BY_ITSELF] });
     expect(describeBackend()).toEqual({ engine: 'wasm', tfjs: '4.22.0', simd: true, threads: 1 });
   });
 
@@ -42,7 +45,7 @@ describe('useBackend', () => {
   });
 
   it('refuses unknown engines and options, before anything is started', async () => {
-    await expect(useBackend('webgl' as 'wasm')).rejects.toThrow("useBackend: name must be one of 'auto', 'tensorflow', 'wasm', 'cpu', got 'webgl'.");
+    await expect(useBackend('webgl' as 'wasm')).rejects.toThrow("useBackend: name must be one of 'auto', 'tensorflow', 'webgpu', 'wasm', 'cpu', got 'webgl'.");
     await expect(useBackend('wasm', { wasmPath: '/x/' } as object)).rejects.toThrow("unknown option 'wasmPath'. Did you mean 'wasmPaths'?");
   });
 
@@ -59,7 +62,7 @@ describe('useBackend', () => {
   it("goes on to the next engine under 'auto', and says why", () => {
     const { engine, passedOver } = JSON.parse(run("console.log(JSON.stringify(await useBackend('auto', { wasmPaths: '/nowhere/' })));")) as Awaited<ReturnType<typeof useBackend>>;
     expect(engine).toBe('cpu');
-    expect(passedOver).toEqual([NOT_INSTALLED, { engine: 'wasm', reason: expect.stringContaining('did not start') as string }]);
+    expect(passedOver).toEqual([NOT_INSTALLED, NOT_BY_ITSELF, { engine: 'wasm', reason: expect.stringContaining('did not start') as string }]);
   });
 
   it('leaves it to the program how it dies', () => {

@@ -8,6 +8,7 @@ import { watchBatchStatistics } from './gradients/batch-statistics.js';
 import { registerGradients } from './gradients/register.js';
 import { withoutProcessHandlers } from './wasm/process-handlers.js';
 import { registerWasmKernels } from './wasm/register.js';
+import { registerWebgpu } from './webgpu/register.js';
 
 /** Options of {@link useBackend}. */
 export interface UseBackendOptions {
@@ -22,15 +23,19 @@ export interface UseBackendOptions {
 
 /** What {@link useBackend} started. */
 export interface BackendChoice extends BackendDescription {
-  /** Faster engines that `'auto'` tried in vain, and why. */
+  /** Engines before it in the order of `'auto'` that do not work here or are not for `'auto'` to choose, and why. */
   readonly passedOver: readonly { readonly engine: EngineName; readonly reason: string }[];
 }
 
 /** Engines in the order in which `'auto'` tries them. */
-const FASTEST_FIRST: readonly EngineName[] = ['tensorflow', 'wasm', 'cpu'];
+const FASTEST_FIRST: readonly EngineName[] = ['tensorflow', 'webgpu', 'wasm', 'cpu'];
+
+/** Routed layers and attacks read numbers inside a step, which WebGPU cannot do. */
+const NOT_BY_ITSELF = "useBackend: 'auto' does not choose the engine 'webgpu', because routed layers and attacks read synchronously. Ask for it by name.";
 
 const REMEDIES: Readonly<Record<EngineName, string>> = {
   tensorflow: 'Run `npx moe-backend doctor`, which says what is missing.',
+  webgpu: 'In Chrome, chrome://gpu says what the GPU can do.',
   wasm: "In a browser, serve the .wasm files of '@tensorflow/tfjs-backend-wasm/dist' and pass their folder as `wasmPaths`. In Node, reinstall that package.",
   cpu: "Load only one copy of '@tensorflow/tfjs-core'; `npm ls @tensorflow/tfjs-core` shows them.",
 };
@@ -42,7 +47,8 @@ const REMEDIES: Readonly<Record<EngineName, string>> = {
  * tfjs falls back to another engine without a word when one does not start; here that is an error with the remedy, and the engine that ran before stays.
  * Calling it again, or with another name, is cheap and harmless. Tensors stay on the engine that made them until they are used.
  *
- * @param name - an engine, or `'auto'` for the fastest that works here.
+ * @param name - an engine, or `'auto'` for the fastest of `'tensorflow'`, `'wasm'` and `'cpu'` that works here. `'webgpu'` has to be asked for: it cannot be read
+ * synchronously, as routed layers and attacks do.
  * @returns What runs now, as {@link describeBackend} says it.
  * @throws {@link ArgumentError} if the name or an option is unknown.
  * @throws {@link BackendError} if the engine does not start.
@@ -57,6 +63,7 @@ export async function useBackend(name: 'auto' | EngineName = 'auto', options: Us
   const passedOver: { engine: EngineName; reason: string }[] = [];
   for (const engine of name === 'auto' ? FASTEST_FIRST : [name]) {
     try {
+      if (engine !== name && engine === 'webgpu') throw new BackendError(NOT_BY_ITSELF);
       await start(engine, options);
       return { ...describeBackend(), passedOver };
     } catch (error) {
@@ -76,6 +83,7 @@ async function start(name: EngineName, { wasmPaths, threads }: UseBackendOptions
     if (wasmPaths !== undefined) setWasmPaths(wasmPaths as string);
   }
   if (name === 'tensorflow') await (await import('@moe/backend/node')).registerTensorflow(threads);
+  if (name === 'webgpu') await registerWebgpu();
   const started = await withoutProcessHandlers(() => setBackend(name));
   if (!started || getBackend() !== name) {
     if (previous !== name && findBackend(previous) !== null) await setBackend(previous);

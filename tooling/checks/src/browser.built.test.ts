@@ -21,7 +21,12 @@ import { useBackend } from '@moe/backend';
 import { createRng } from '@moe/core';
 import { logitsFn, moeModel, resnet } from '@moe/layers';
 import { gapFc, topKRouter } from '@moe/router';
-import { tensor1d, tensor4d } from '@tensorflow/tfjs-core';
+import { conv2d, grads, square, sum, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
+
+async function gradients() {
+  const all = grads((x, filter) => sum(square(conv2d(x, filter, 2, 'same'))))([tensor4d(createRng(1).normal(216), [2, 6, 6, 3]), tensor4d(createRng(2).normal(108), [3, 3, 3, 4])]);
+  return (await Promise.all(all.map((t) => t.data()))).flatMap((values) => Array.from(values));
+}
 
 async function run() {
   const { engine, simd } = await useBackend('wasm', { wasmPaths: '/wasm/' });
@@ -29,7 +34,18 @@ async function run() {
   const network = resnet({ depth: 10, width: 4, stem: 'cifar', classes: 3, inputShape: [8, 8, 1], seed: 1, moe: { at: 'layer4', kind: 'block', router } });
   const images = tensor4d(createRng(1).uniform(256), [4, 8, 8, 1]);
   const { loss } = pgd({ eps: 0.1, steps: 3, goal: 'maxLoss' }).perturb(logitsFn(moeModel(network)), images, tensor1d([0, 1, 2, 0], 'int32'), { rng: createRng(2) });
-  return { engine, simd, loss: Array.from(loss.dataSync()) };
+  return { engine, simd, loss: Array.from(loss.dataSync()), gradients: await gradients() };
+}
+
+async function runOnGpu() {
+  const { engine, adapter } = await useBackend('webgpu');
+  let refusal;
+  try {
+    square(tensor1d([1])).dataSync();
+  } catch (error) {
+    refusal = error.code;
+  }
+  return { engine, adapter, refusal, gradients: await gradients() };
 }
 `;
 
@@ -55,8 +71,9 @@ describe('the built packages', () => {
     expect(errors).toEqual([]);
   });
 
-  it.runIf(chromium !== undefined)('attack a routed model in a browser, with the numbers of Node', async () => {
-    await bundle(`${PROGRAM}\nrun().then((result) => fetch('/done', { method: 'POST', body: JSON.stringify(result) }), (error) => fetch('/done', { method: 'POST', body: String(error.stack) }));`, 'page');
+  it.runIf(chromium !== undefined)('attack a routed model in a browser, with the numbers of Node, and compute gradients on WebGPU', async () => {
+    const inPage = 'async () => ({ onWasm: await run(), onGpu: await runOnGpu() })';
+    await bundle(`${PROGRAM}\n(${inPage})().then((results) => fetch('/done', { method: 'POST', body: JSON.stringify(results) }), (error) => fetch('/done', { method: 'POST', body: String(error.stack) }));`, 'page');
     const wasm = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm'));
     const types: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'application/wasm' };
     const done = new Promise<string>((resolve) => {
@@ -78,12 +95,18 @@ describe('the built packages', () => {
     const profile = join(folder, 'profile');
     mkdirSync(profile);
     const quiet = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-breakpad'];
-    browser = spawn(chromium!, [...quiet, `--user-data-dir=${profile}`, address], { stdio: 'ignore', detached: true });
+    const softwareGpu = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+    browser = spawn(chromium!, [...quiet, ...softwareGpu, `--user-data-dir=${profile}`, address], { stdio: 'ignore', detached: true });
     const inBrowser = await done;
-    expect(inBrowser).toMatch(/^\{"engine":"wasm","simd":true/);
+    expect(inBrowser).toMatch(/^\{"onWasm":\{"engine":"wasm","simd":true/);
+    const { onWasm, onGpu } = JSON.parse(inBrowser) as { onWasm: { gradients: number[] }; onGpu: { gradients: number[] } };
 
     const inNode = spawnSync(process.execPath, ['--input-type=module', '-e', `${PROGRAM.replace("{ wasmPaths: '/wasm/' }", '{}')}\nconsole.log(JSON.stringify(await run()));`], { cwd: import.meta.dirname, encoding: 'utf8' });
     expect(inNode.stderr).toBe('');
-    expect(JSON.parse(inBrowser)).toEqual(JSON.parse(inNode.stdout));
+    expect(onWasm).toEqual(JSON.parse(inNode.stdout));
+
+    expect(onGpu).toMatchObject({ engine: 'webgpu', adapter: { software: true }, refusal: 'BACKEND' });
+    expect(onGpu.gradients).toHaveLength(onWasm.gradients.length);
+    onGpu.gradients.forEach((value, i) => expect(value).toBeCloseTo(onWasm.gradients[i]!, 3));
   });
 });

@@ -52,10 +52,10 @@ async function doctor(): Promise<void> {
   say(`node        ${process.version} on ${process.platform}-${process.arch}`);
   say(`tensorflow  ${installation === undefined ? 'not installed' : `${version} from ${installation.from}, in ${installation.folder}`}`);
   for (const remedy of remedies) say(`  missing   ${remedy}`);
-  for (const engine of ['tensorflow', 'wasm', 'cpu'] as const) {
+  for (const engine of ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const) {
     try {
-      const { simd, threads } = await useBackend(engine);
-      say(`${engine.padEnd(12)}starts: ${threads} ${threads === 1 ? 'thread' : 'threads'}${simd ? ', SIMD' : ''}`);
+      const { simd, threads, adapter } = await useBackend(engine);
+      say(`${engine.padEnd(12)}starts: ${threads} ${threads === 1 ? 'thread' : 'threads'}${simd ? ', SIMD' : ''}${adapter === undefined ? '' : `, ${adapter.name}${adapter.software ? ', software' : ''}`}`);
     } catch (error) {
       if (!isMoeError(error)) throw error;
       say(`${engine.padEnd(12)}does not start: ${error.message}`);
