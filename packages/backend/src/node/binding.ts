@@ -39,7 +39,8 @@ export function createBinding(library: Library, status: Status, context: Context
     const id = nextId++;
     handles.set(id, handle);
     const rank = library.TFE_TensorHandleNumDims(handle, status.pointer);
-    const shape = Array.from({ length: rank }, (_, i) => library.TFE_TensorHandleDim(handle, i, status.pointer));
+    const shape: number[] = [];
+    for (let i = 0; i < rank; i++) shape.push(library.TFE_TensorHandleDim(handle, i, status.pointer));
     return { id, shape, dtype: library.TFE_TensorHandleDataType(handle) };
   };
 
@@ -55,7 +56,9 @@ export function createBinding(library: Library, status: Status, context: Context
       counts[0] = outputs;
       library.TFE_Execute(op, retvals, counts, status.pointer);
       status.check(name);
-      return Array.from({ length: counts[0] }, (_, i) => adopt(retvals[i]!));
+      const results: TensorMetadata[] = [];
+      for (let i = 0; i < counts[0]; i++) results.push(adopt(retvals[i]!));
+      return results;
     } finally {
       library.TFE_DeleteOp(op);
     }
