@@ -63,23 +63,23 @@ export function jit<F extends (...args: never[]) => unknown>(fn: F, options: Jit
     compiled?.dispose();
   };
 
+  const compile = (compiler: Compiler, key: string, latest: Trace, result: Form): void => {
+    const earlier = entries.get(key)?.trace;
+    entries.delete(key);
+    keep(key, earlier === undefined ? { trace: latest, compiled: undefined, result } : { trace: undefined, compiled: compiler.compile(earlier, latest, precision), result });
+  };
+
   const trace = (compiler: Compiler, args: never[], key: string, inputs: readonly Tensor[]): unknown => {
     let result: Form = [];
-    const { outputs, trace: latest } = compiler.record(inputs, () =>
-      tidy(() => {
-        const outputs: Tensor[] = [];
-        result = flatten(fn(...args), 'the result', outputs);
-        return outputs;
-      }),
-    );
-    const earlier = entries.get(key)?.trace;
-    try {
-      keep(key, earlier === undefined ? { trace: latest, compiled: undefined, result } : { trace: undefined, compiled: compiler.compile(earlier, latest, precision), result });
-    } catch (error) {
-      entries.delete(key);
-      for (const output of outputs) if (!inputs.includes(output)) output.dispose();
-      throw error;
-    }
+    const outputs = tidy(() => {
+      const noted = compiler.record(inputs, () => {
+        const tensors: Tensor[] = [];
+        result = flatten(fn(...args), 'the result', tensors);
+        return tensors;
+      });
+      compile(compiler, key, noted.trace, result);
+      return noted.outputs;
+    });
     return rebuild(result, outputs);
   };
 

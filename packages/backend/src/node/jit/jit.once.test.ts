@@ -212,6 +212,20 @@ describe.skipIf(findTensorflow() === undefined)('jit on the engine tensorflow (s
     });
   });
 
+  it('disposes what a refused call made, and nothing else', () => {
+    const [v, x] = [variable(scalar(1)), scalar(2)];
+    const outside = scalar(3);
+    const before = memory().numTensors;
+    let calls = 0;
+    const f = jit((y: Tensor) => [outside, mul(y, ++calls)]);
+    f(x)[1]!.dispose();
+    expect(() => f(x)).toThrow(/must do the same/);
+    expect(() => jit((y: Tensor) => (v.assign(scalar(5)), square(y)))(x)).toThrow(/must not be assigned/);
+    expect(memory().numTensors).toBe(before);
+    expect(values(outside)).toEqual([3]);
+    for (const t of [v, x, outside]) t.dispose();
+  });
+
   it('computes products in bfloat16 on request alone', () => {
     tidy(() => {
       const [x, w] = [random(4, 8, 8, 3) as Tensor4D, random(3, 3, 3, 16) as Tensor4D];

@@ -3,7 +3,7 @@ import type { Library } from '../library.js';
 import { type Bytes, readFields } from './protobuf.js';
 
 /** An input of an operation: of one type, of the type that an attribute names, or a list of such. */
-export interface OpInput {
+interface OpInput {
   readonly typeAttribute: string;
   readonly numberAttribute: string;
   readonly typeListAttribute: string;
