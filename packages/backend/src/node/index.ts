@@ -6,3 +6,4 @@ export { registerTensorflow } from './engine.js';
 export { createGpu } from './gpu.js';
 export { type InstallProgress, type InstallTensorflowOptions, installTensorflow, removeTensorflow } from './install.js';
 export { type TensorflowInstallation, findTensorflow, tensorflowFolder } from './installation.js';
+export { type MapInWorkersOptions, mapInWorkers } from './map-in-workers.js';
