@@ -1,6 +1,6 @@
 import { backend, env, getBackend, getKernel, version_core } from '@tensorflow/tfjs-core';
 import { getThreadsCount } from '@tensorflow/tfjs-backend-wasm';
-import { isOurs } from './wasm/kernel.js';
+import { isOurs } from './ours.js';
 import type { GpuAdapter } from './webgpu/gpu.js';
 
 /** What runs now. */

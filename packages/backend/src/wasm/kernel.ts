@@ -1,5 +1,6 @@
 import { type KernelConfig, type KernelFunc, type NamedTensorInfoMap, type TensorInfo, getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { isOurs, markAsOurs } from '../ours.js';
 
 /** What a wasm kernel is called with. */
 export interface KernelCall<Inputs, Attrs> {
@@ -26,11 +27,6 @@ export function wasmKernel<Inputs extends NamedTensorInfoMap, Attrs>(
   };
 }
 
-const OURS = Symbol.for('moe.backend.kernel');
-
-/** Tells whether a registered kernel is one of this package. */
-export const isOurs = (kernel: KernelConfig): boolean => OURS in kernel;
-
 /** Registers a kernel with tfjs' wasm engine, in front of the one that is there. Doing it twice is the same as once. */
 export function installKernel({ kernelName, run }: WasmKernel): void {
   const present = getKernel(kernelName, 'wasm') as KernelConfig | undefined;
@@ -41,5 +37,5 @@ export function installKernel({ kernelName, run }: WasmKernel): void {
     if (result === undefined) throw new Error(`${kernelName}: the wasm engine does not support these arguments.`);
     return result;
   };
-  registerKernel({ ...present, kernelName, backendName: 'wasm', kernelFunc, [OURS]: true } as KernelConfig);
+  registerKernel(markAsOurs({ ...present, kernelName, backendName: 'wasm', kernelFunc }));
 }

@@ -1,32 +1,20 @@
-import { type GatherV2Attrs, type KernelConfig, type KernelFunc, type TensorInfo, backend_util, getKernel, registerKernel, scalar, unregisterKernel } from '@tensorflow/tfjs-core';
-import type { Attribute } from '../attributes.js';
+import { type GatherV2Attrs, type GatherV2Inputs, backend_util, util } from '@tensorflow/tfjs-core';
 import { TYPES } from '../types.js';
-
-interface Executor {
-  executeSingleOutput(name: string, attributes: readonly Attribute[], inputs: readonly TensorInfo[]): TensorInfo;
-}
-
-const NAME = 'GatherV2';
-
-const gather: KernelFunc = ({ backend, inputs, attrs }) => {
-  const { x, indices } = inputs as { x: TensorInfo; indices: TensorInfo };
-  const { axis, batchDims } = attrs as unknown as GatherV2Attrs;
-  backend_util.segment_util.collectGatherOpShapeInfo(x as never, indices as never, axis, batchDims);
-  const along = scalar(axis, 'int32');
-  try {
-    return (backend as Executor).executeSingleOutput(NAME, [{ name: 'batch_dims', type: TYPES.TF_ATTR_INT, value: batchDims }], [x, indices, along]);
-  } finally {
-    along.dispose();
-  }
-};
+import { int, type } from './attribute.js';
+import { tensorflowKernel } from './kernel.js';
+import { compute } from './operations.js';
 
 /**
- * Lets `gather` leave its indices where they are. The stock kernel reads every one to check it, which TensorFlow does itself on a CPU; on a GPU that reads zeros
- * for those out of range, the stock kernel stays.
+ * Leaves the indices where they are. The stock kernel reads every one to check it, which TensorFlow does itself on a CPU; on a GPU that reads zeros for those out of
+ * range, the stock kernel stays.
  */
-export function registerGather(engine: string, onGpu: boolean): void {
-  const stock = getKernel(NAME, engine) as KernelConfig | undefined;
-  if (onGpu || stock === undefined) return;
-  unregisterKernel(NAME, engine);
-  registerKernel({ ...stock, kernelFunc: gather });
-}
+export const gather = tensorflowKernel<GatherV2Inputs, GatherV2Attrs>('GatherV2', ({ inputs: { x, indices }, attrs: { axis, batchDims }, engine }) => {
+  if (engine.binding.isUsingGpuDevice()) return undefined;
+  const [$axis] = util.parseAxisParam(axis, x.shape) as [number];
+  backend_util.segment_util.collectGatherOpShapeInfo(x, indices, $axis, batchDims);
+  return compute(engine, (tf) => {
+    const [$x, $indices] = [tf.input(x), tf.input(indices)];
+    const attributes = [int('batch_dims', batchDims), type('Tparams', $x.dtype), type('Tindices', $indices.dtype), type('Taxis', TYPES.TF_INT32)];
+    return [tf.run('GatherV2', attributes, [$x, $indices, tf.scalar($axis, TYPES.TF_INT32)])];
+  })[0];
+});
