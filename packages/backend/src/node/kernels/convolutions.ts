@@ -4,7 +4,7 @@ import type { Attribute } from '../attributes.js';
 import { DTYPES, int, text, type } from './attribute.js';
 import { type TensorflowKernel, composedKernel } from './kernel.js';
 import { type Node, type Operations, pad, pick, reshape, slice, transpose } from './operations.js';
-import { type Axis, type WindowAttributes, convolutionAxes, reach } from './window.js';
+import { type Axis, type WindowAttributes, convolutionAxes, crop, reach, uncrop } from './window.js';
 
 type Pair = [number, number];
 
@@ -53,7 +53,8 @@ function inNHWC(attrs: ConvolutionAttributes) {
 export function convolve(tf: Operations, name: 'Conv2D' | 'DepthwiseConv2dNative', x: TensorInfo, filter: TensorInfo, attrs: ConvolutionAttributes): Node {
   const layout = inNHWC(attrs);
   const axes = convolutionAxes(layout.shape(x.shape), filter.shape, layout.attrs, attrs.dilations ?? 1, name !== 'Conv2D');
-  return layout.output(tf, tf.run(name, attributesOf(axes, attrs.pad, true, x.dtype), [layout.input(tf, x), tf.input(filter)]));
+  const y = tf.run(name, attributesOf(axes, attrs.pad, true, x.dtype), [layout.input(tf, x), tf.input(filter)]);
+  return layout.output(tf, crop(tf, y, axes));
 }
 
 function kernelsOf(name: 'Conv2D' | 'DepthwiseConv2dNative'): TensorflowKernel[] {
@@ -64,14 +65,14 @@ function kernelsOf(name: 'Conv2D' | 'DepthwiseConv2dNative'): TensorflowKernel[]
       const layout = inNHWC(attrs);
       const shape = layout.shape(attrs.inputShape);
       const axes = convolutionAxes(shape, filter.shape, layout.attrs, attrs.dilations ?? 1, depthwise, layout.shape(dy.shape));
-      const dx = tf.run(`${name}BackpropInput`, attributesOf(axes, attrs.pad, false, 'float32'), [tf.ints(shape), stretch(tf, tf.input(filter), axes), layout.input(tf, dy)]);
+      const dx = tf.run(`${name}BackpropInput`, attributesOf(axes, attrs.pad, false, 'float32'), [tf.ints(shape), stretch(tf, tf.input(filter), axes), uncrop(tf, layout.input(tf, dy), axes)]);
       return layout.output(tf, dx);
     }),
     composedKernel<Record<'x' | 'dy', TensorInfo>, ConvolutionAttributes & { filterShape: number[] }>(`${name}BackpropFilter`, (tf, { x, dy }, attrs) => {
       const layout = inNHWC(attrs);
       const axes = convolutionAxes(layout.shape(x.shape), attrs.filterShape, layout.attrs, attrs.dilations ?? 1, depthwise, layout.shape(dy.shape));
       const stretched = [...axes.map(reach), ...attrs.filterShape.slice(2)];
-      const dFilter = tf.run(`${name}BackpropFilter`, attributesOf(axes, attrs.pad, false, 'float32'), [layout.input(tf, x), tf.ints(stretched), layout.input(tf, dy)]);
+      const dFilter = tf.run(`${name}BackpropFilter`, attributesOf(axes, attrs.pad, false, 'float32'), [layout.input(tf, x), tf.ints(stretched), uncrop(tf, layout.input(tf, dy), axes)]);
       return axes.every(({ dilation }) => dilation === 1) ? dFilter : pick(tf, dFilter, [...axes.map(({ dilation }) => dilation), 1, 1]);
     }),
   ];

@@ -5,8 +5,8 @@ import type { Attribute } from '../attributes.js';
 import { TYPES } from '../types.js';
 import { bool, int, text, type } from './attribute.js';
 import { type TensorflowKernel, composedKernels, tensorflowKernel } from './kernel.js';
-import { type Node, type Operations, compute, pad, slice } from './operations.js';
-import { type Axis, type WindowAttributes, poolingAxes } from './window.js';
+import { type Engine, type Node, type Operations, compute, pad, slice } from './operations.js';
+import { type Axis, type WindowAttributes, crop, poolingAxes, uncrop } from './window.js';
 
 interface PoolingAttributes extends WindowAttributes {
   readonly filterSize: number | [number, number];
@@ -45,7 +45,7 @@ function mean(tf: Operations, name: string, x: Node, axes: readonly Axis[]): Nod
 function meanGradient(tf: Operations, name: string, dy: Node, input: Node, axes: readonly Axis[]): Node {
   const paddings = paddingsOf(axes);
   const padded = input.shape.map((size, i) => size + paddings[i]![0] + paddings[i]![1]);
-  const dx = tf.run(`${name}Grad`, attributesOf(axes, dy.dtype), [tf.ints(padded), divide(tf, dy, coverage(tf, name, axes))]);
+  const dx = tf.run(`${name}Grad`, attributesOf(axes, dy.dtype), [tf.ints(padded), divide(tf, uncrop(tf, dy, axes), coverage(tf, name, axes))]);
   return slice(tf, dx, paddings.map(([before]) => before), input.shape);
 }
 
@@ -58,7 +58,8 @@ function maximum(tf: Operations, name: string, x: Node, axes: readonly Axis[]): 
   return tf.run(name, attributesOf(axes, x.dtype), [pad(tf, x, paddingsOf(axes), lowest(x.dtype))]);
 }
 
-function maximumGradient(tf: Operations, name: string, [input, output, dy]: [Node, Node, Node], axes: readonly Axis[]): Node {
+function maximumGradient(tf: Operations, name: string, [input, ...results]: [Node, Node, Node], axes: readonly Axis[]): Node {
+  const [output, dy] = results.map((result) => uncrop(tf, result, axes)) as [Node, Node];
   if (isNative(axes)) return tf.run(`${name}Grad`, explicit(axes, dy.dtype), [input, output, dy]);
   const paddings = paddingsOf(axes);
   const attributes = [...attributesOf(axes, dy.dtype), ...(axes.length === 3 ? [type('TInput', input.dtype)] : [])];
@@ -66,16 +67,22 @@ function maximumGradient(tf: Operations, name: string, [input, output, dy]: [Nod
   return slice(tf, dx, paddings.map(([before]) => before), input.shape);
 }
 
+const forward = (engine: Engine, x: TensorInfo, attrs: PoolingAttributes, pool: (tf: Operations, x: Node, axes: readonly Axis[]) => Node): TensorInfo | undefined =>
+  compute(engine, (tf) => {
+    const axes = poolingAxes(x, attrs.filterSize, attrs);
+    return [crop(tf, pool(tf, tf.input(x), axes), axes)];
+  })[0];
+
 const isNamed = ({ pad: padding }: PoolingAttributes): boolean => typeof padding === 'string';
 
 function kernelsOf(suffix: '' | '3D'): TensorflowKernel[] {
   const [avg, max] = [`AvgPool${suffix}`, `MaxPool${suffix}`];
   return [
     tensorflowKernel<{ x: TensorInfo }, PoolingAttributes>(avg, ({ inputs: { x }, attrs, engine }) =>
-      isNamed(attrs) ? undefined : compute(engine, (tf) => [mean(tf, avg, tf.input(x), poolingAxes(x, attrs.filterSize, attrs))])[0],
+      isNamed(attrs) ? undefined : forward(engine, x, attrs, (tf, $x, axes) => mean(tf, avg, $x, axes)),
     ),
     tensorflowKernel<{ x: TensorInfo }, PoolingAttributes>(max, ({ inputs: { x }, attrs, engine }) =>
-      isNamed(attrs) ? undefined : compute(engine, (tf) => [maximum(tf, max, tf.input(x), poolingAxes(x, attrs.filterSize, attrs))])[0],
+      isNamed(attrs) ? undefined : forward(engine, x, attrs, (tf, $x, axes) => maximum(tf, max, $x, axes)),
     ),
     tensorflowKernel<Record<'dy' | 'input', TensorInfo>, PoolingAttributes>(`${avg}Grad`, ({ inputs: { dy, input }, attrs, engine }) =>
       isNamed(attrs) ? undefined : compute(engine, (tf) => [meanGradient(tf, avg, tf.input(dy), tf.input(input), poolingAxes(input, attrs.filterSize, attrs, dy.shape))])[0],

@@ -1,4 +1,5 @@
 import { type TensorInfo, backend_util } from '@tensorflow/tfjs-core';
+import { type Node, type Operations, pad, slice } from './operations.js';
 
 /** What a window does along one axis. */
 export interface Axis {
@@ -9,6 +10,8 @@ export interface Axis {
   /** Padding on both sides. */
   readonly before: number;
   readonly after: number;
+  /** Size of the result. */
+  readonly out: number;
 }
 
 type Pair = [number, number];
@@ -23,11 +26,24 @@ export interface WindowAttributes {
 }
 
 /** Extent of a dilated window. */
-export const reach = ({ taps, dilation }: Axis): number => (taps - 1) * dilation + 1;
+export const reach = ({ taps, dilation }: Pick<Axis, 'taps' | 'dilation'>): number => (taps - 1) * dilation + 1;
 
 /** A size rounded up reaches beyond the padding that was asked for. */
-function axisOf(axis: Axis, out: number): Axis {
-  return { ...axis, after: Math.max(axis.after, (out - 1) * axis.stride + reach(axis) - axis.size - axis.before) };
+function axisOf(axis: Omit<Axis, 'out'>, out: number): Axis {
+  return { ...axis, out, after: Math.max(axis.after, (out - 1) * axis.stride + reach(axis) - axis.size - axis.before) };
+}
+
+/** How many places of the window TensorFlow has beyond those of tfjs, which takes the width of a result padded by a number from the height of the window. */
+const surplus = ({ size, before, after, stride, out, ...axis }: Axis): number => Math.floor((size + before + after - reach(axis)) / stride) + 1 - out;
+
+/** Takes the places that tfjs has, `[B,…,C]`. */
+export function crop(tf: Operations, y: Node, axes: readonly Axis[]): Node {
+  return axes.every((axis) => surplus(axis) === 0) ? y : slice(tf, y, y.shape.map(() => 0), [y.shape[0]!, ...axes.map(({ out }) => out), y.shape.at(-1)!]);
+}
+
+/** Undoes {@link crop} with zeros. */
+export function uncrop(tf: Operations, dy: Node, axes: readonly Axis[]): Node {
+  return axes.every((axis) => surplus(axis) === 0) ? dy : pad(tf, dy, [[0, 0], ...axes.map((axis): [number, number] => [0, surplus(axis)]), [0, 0]]);
 }
 
 /** The two axes of a window over `[B,H,W,C]`; `out` is the result, where it is known, else what tfjs gives it. */
