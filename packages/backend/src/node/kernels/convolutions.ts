@@ -2,8 +2,8 @@
 import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Attribute } from '../attributes.js';
 import { DTYPES, int, text, type } from './attribute.js';
-import { type TensorflowKernel, composedKernel } from './kernel.js';
-import { type Node, type Operations, pad, pick, reshape, slice, transpose } from './operations.js';
+import { type TensorflowKernel, tensorflowKernel } from './kernel.js';
+import { type Node, type Operations, compute, pad, pick, reshape, slice, transpose } from './operations.js';
 import { type Axis, type WindowAttributes, convolutionAxes, crop, reach, uncrop } from './window.js';
 
 type Pair = [number, number];
@@ -57,23 +57,36 @@ export function convolve(tf: Operations, name: 'Conv2D' | 'DepthwiseConv2dNative
   return layout.output(tf, crop(tf, y, axes));
 }
 
+/** Whether the stock kernel does the same, with less to prepare. */
+export const isStock = ({ pad: padding, dataFormat = 'NHWC' }: ConvolutionAttributes): boolean => typeof padding === 'string' && dataFormat === 'NHWC';
+const isDilated = ({ dilations = 1 }: ConvolutionAttributes): boolean => Math.max(...[dilations].flat()) > 1;
+
 function kernelsOf(name: 'Conv2D' | 'DepthwiseConv2dNative'): TensorflowKernel[] {
   const depthwise = name !== 'Conv2D';
   return [
-    composedKernel<Record<'x' | 'filter', TensorInfo>, ConvolutionAttributes>(name, (tf, { x, filter }, attrs) => convolve(tf, name, x, filter, attrs)),
-    composedKernel<Record<'dy' | 'filter', TensorInfo>, ConvolutionAttributes & { inputShape: number[] }>(`${name}BackpropInput`, (tf, { dy, filter }, attrs) => {
+    tensorflowKernel<Record<'x' | 'filter', TensorInfo>, ConvolutionAttributes>(name, ({ inputs: { x, filter }, attrs, engine }) =>
+      isStock(attrs) ? undefined : compute(engine, (tf) => [convolve(tf, name, x, filter, attrs)])[0],
+    ),
+    tensorflowKernel<Record<'dy' | 'filter', TensorInfo>, ConvolutionAttributes & { inputShape: number[] }>(`${name}BackpropInput`, ({ inputs: { dy, filter }, attrs, engine }) => {
+      if (isStock(attrs) && !isDilated(attrs)) return undefined;
       const layout = inNHWC(attrs);
       const shape = layout.shape(attrs.inputShape);
       const axes = convolutionAxes(shape, filter.shape, layout.attrs, attrs.dilations ?? 1, depthwise, layout.shape(dy.shape));
-      const dx = tf.run(`${name}BackpropInput`, attributesOf(axes, attrs.pad, false, 'float32'), [tf.ints(shape), stretch(tf, tf.input(filter), axes), uncrop(tf, layout.input(tf, dy), axes)]);
-      return layout.output(tf, dx);
+      return compute(engine, (tf) => {
+        const inputs = [tf.ints(shape), stretch(tf, tf.input(filter), axes), uncrop(tf, layout.input(tf, dy), axes)];
+        return [layout.output(tf, tf.run(`${name}BackpropInput`, attributesOf(axes, attrs.pad, false, 'float32'), inputs))];
+      })[0];
     }),
-    composedKernel<Record<'x' | 'dy', TensorInfo>, ConvolutionAttributes & { filterShape: number[] }>(`${name}BackpropFilter`, (tf, { x, dy }, attrs) => {
+    tensorflowKernel<Record<'x' | 'dy', TensorInfo>, ConvolutionAttributes & { filterShape: number[] }>(`${name}BackpropFilter`, ({ inputs: { x, dy }, attrs, engine }) => {
+      if (isStock(attrs) && !isDilated(attrs)) return undefined;
       const layout = inNHWC(attrs);
       const axes = convolutionAxes(layout.shape(x.shape), attrs.filterShape, layout.attrs, attrs.dilations ?? 1, depthwise, layout.shape(dy.shape));
       const stretched = [...axes.map(reach), ...attrs.filterShape.slice(2)];
-      const dFilter = tf.run(`${name}BackpropFilter`, attributesOf(axes, attrs.pad, false, 'float32'), [layout.input(tf, x), tf.ints(stretched), uncrop(tf, layout.input(tf, dy), axes)]);
-      return axes.every(({ dilation }) => dilation === 1) ? dFilter : pick(tf, dFilter, [...axes.map(({ dilation }) => dilation), 1, 1]);
+      return compute(engine, (tf) => {
+        const inputs = [layout.input(tf, x), tf.ints(stretched), uncrop(tf, layout.input(tf, dy), axes)];
+        const dFilter = tf.run(`${name}BackpropFilter`, attributesOf(axes, attrs.pad, false, 'float32'), inputs);
+        return [isDilated(attrs) ? pick(tf, dFilter, [...axes.map(({ dilation }) => dilation), 1, 1]) : dFilter];
+      })[0];
     }),
   ];
 }
