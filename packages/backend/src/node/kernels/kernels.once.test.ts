@@ -29,6 +29,7 @@ import {
   tensor,
   tensor1d,
   tidy,
+  transpose,
 } from '@tensorflow/tfjs-core';
 import { createRng } from '@moe/core';
 import { expectGradient, expectTensorsKept } from '@moe/testing';
@@ -143,6 +144,14 @@ describe.skipIf(!installed)('kernels of tensorflow', () => {
       const inner = (a: Tensor, b: Tensor) => sum(mul(a, b)).dataSync()[0]!;
       expect(inner(x, kernel('DepthwiseConv2dNativeBackpropInput', { dy, filter }, { ...attrs, inputShape: x.shape }))).toBeAllClose(inner(y, dy), { rtol: 1e-4 });
       expect(inner(filter, kernel('DepthwiseConv2dNativeBackpropFilter', { x, dy }, { ...attrs, filterShape: filter.shape }))).toBeAllClose(inner(y, dy), { rtol: 1e-4 });
+    });
+  });
+
+  it('convolves depthwise with channels first, which cpu takes for channels last', () => {
+    tidy(() => {
+      const [x, filter] = [normal([2, 6, 7, 3], 1) as Tensor4D, normal([3, 3, 3, 2], 2) as Tensor4D];
+      const first = depthwiseConv2d(transpose(x, [0, 3, 1, 2]) as Tensor4D, filter, 2, 1, 'NCHW', 1, 'floor');
+      expect(transpose(first, [0, 2, 3, 1])).toBeAllClose(depthwiseConv2d(x, filter, 2, 1, 'NHWC', 1, 'floor'));
     });
   });
 

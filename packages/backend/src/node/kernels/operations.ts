@@ -1,6 +1,7 @@
-import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { DataId, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Attribute } from '../attributes.js';
 import type { Binding, TensorMetadata } from '../binding.js';
+import type { Values } from '../tensors.js';
 import { TYPES } from '../types.js';
 import { DTYPES, bool, int, type } from './attribute.js';
 
@@ -9,6 +10,7 @@ export interface Engine {
   readonly binding: Binding;
   getInputTensorIds(tensors: readonly TensorInfo[]): number[];
   createOutputTensor(metadata: TensorMetadata): TensorInfo;
+  readSync(dataId: DataId): Values;
 }
 
 /** A tensor of TensorFlow inside one kernel. */

@@ -1,5 +1,6 @@
 import { type KernelConfig, type KernelFunc, type TensorInfo, getKernel, registerKernel, unregisterKernel, util } from '@tensorflow/tfjs-core';
 import { BackendError } from '@moe/core';
+import { markAsOurs } from '../../ours.js';
 
 type Call = Parameters<KernelFunc>[0];
 
@@ -21,6 +22,6 @@ export function registerSharing(engine: string): void {
       (call.backend as { incRef(dataId: object): void }).incRef(dataId);
       return { dataId, shape, dtype };
     };
-    registerKernel({ ...stock, kernelFunc });
+    registerKernel(markAsOurs({ ...stock, kernelFunc }));
   }
 }

@@ -7,10 +7,7 @@ import type { Engine } from './operations.js';
 
 const COMPARISONS = { Greater: shared.greaterImpl, GreaterEqual: shared.greaterEqualImpl, Less: shared.lessImpl, LessEqual: shared.lessEqualImpl };
 
-const textsOf = (engine: Engine, x: TensorInfo): string[] => {
-  const [id] = engine.getInputTensorIds([x]) as [number];
-  return backend_util.fromUint8ToStringArray(engine.binding.tensorDataSync(id) as Uint8Array[]);
-};
+const textsOf = (engine: Engine, { dataId }: TensorInfo): string[] => backend_util.fromUint8ToStringArray(engine.readSync(dataId) as Uint8Array[]);
 
 /** Comparisons of strings; of numbers the stock kernels do them. */
 export const STRING_COMPARISONS: readonly TensorflowKernel[] = Object.entries(COMPARISONS).map(([name, compare]) =>
