@@ -13,4 +13,7 @@ export { preactResnet, resnet, wideResnet } from './resnet.js';
 export type { MoeOptions, NetworkOptions } from './spec/network-options.js';
 export type { BlockKind, BlockSpec, ConvSpec, LayerPart, LayerSpec, NetworkSpec, RowShape } from './spec/parts.js';
 export { type PreactResnetOptions, type WideResnetOptions, preactResnetSpec, wideResnetSpec } from './spec/preactivation-spec.js';
+export type { HostArray, HostTensor, HostTensors } from './safetensors/host-tensor.js';
+export { type ReadSafetensorsOptions, type Safetensors, readSafetensors } from './safetensors/read-safetensors.js';
+export { type WriteSafetensorsOptions, writeSafetensors } from './safetensors/write-safetensors.js';
 export { type ResnetOptions, resnetSpec } from './spec/resnet-spec.js';
