@@ -1,14 +1,48 @@
 // Shapes: B batch, H W pixels, C channels, M classes.
-import { pgd } from '@moe/attacks';
-import { plainModel } from '@moe/adv-train';
-import { type LogitsFn, type Weight, createRng } from '@moe/core';
-import { Reduction, type Tensor, type Tensor2D, type Tensor4D, add, conv2d, dispose, grad, losses, matMul, maxPool, oneHot, relu, reshape, tensor, tensor1d, tidy, variable } from '@tensorflow/tfjs-core';
+import { crossEntropy, sgd } from '@moe/adv-train';
+import { jit } from '@moe/backend';
+import { type Rng, createRng } from '@moe/core';
+import {
+  Reduction,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  type TensorContainer,
+  add,
+  clipByValue,
+  conv2d,
+  dispose,
+  fill,
+  grad,
+  greater,
+  losses,
+  matMul,
+  maxPool,
+  maximum,
+  minimum,
+  mul,
+  oneHot,
+  onesLike,
+  relu,
+  reshape,
+  sign,
+  sub,
+  tensor,
+  tensor1d,
+  tidy,
+  valueAndGrad,
+  valueAndGrads,
+  where,
+  zerosLike,
+} from '@tensorflow/tfjs-core';
 import type { Subject } from './subject.js';
-import { steppedTraining } from './training.js';
 
 const BATCH = 128;
 const CLASSES = 10;
-const ATTACK = { eps: 0.1, stepSize: 0.025 };
+const IMAGES = [BATCH, 28, 28, 1] as const;
+const ATTACK = { eps: 0.1, stepSize: 0.025, steps: 10 };
+const LEARNING_RATE = 1e-3;
 const SHAPES: Readonly<Record<string, number[]>> = {
   'conv1/kernel': [3, 3, 1, 16],
   'conv1/bias': [16],
@@ -18,13 +52,11 @@ const SHAPES: Readonly<Record<string, number[]>> = {
   'fc/bias': [CLASSES],
 };
 
-function freshWeights(): Weight[] {
-  return Object.entries(SHAPES).map(([name, shape]) => {
-    const size = shape.reduce((product, side) => product * side, 1);
-    const fanIn = size / (shape.at(-1) ?? 1);
-    const values = createRng(1).stream(name).normal(size, 0, shape.length === 1 ? 0.1 : Math.sqrt(2 / fanIn));
-    return { name, variable: tidy(() => variable(tensor(values, shape))), trainable: true };
-  });
+function freshWeight(name: string, rng: Rng): Tensor {
+  const shape = SHAPES[name] ?? [];
+  const size = shape.reduce((product, side) => product * side, 1);
+  const fanIn = size / (shape.at(-1) ?? 1);
+  return tensor(rng.stream(name).normal(size, 0, shape.length === 1 ? 0.1 : Math.sqrt(2 / fanIn)), shape);
 }
 
 /** Two convolutions with bias, ReLU and 2x2 maximum pooling, then one linear layer: images `[B,28,28,1]` → logits `[B,10]`. */
@@ -35,30 +67,86 @@ function logitsOf(weights: readonly Tensor[], images: Tensor): Tensor2D {
   return add(matMul(reshape(second, [images.shape[0] ?? 0, kernel.shape[0]]), kernel), bias);
 }
 
-/** A small network on 128 images `[28,28,1]`, 10 classes, where what happens around the arithmetic counts. */
+/** Of each row the point of higher loss, and that loss. */
+function keepHighest(point: Tensor, loss: Tensor, best: Tensor, highest: Tensor): Tensor[] {
+  const higher = greater(loss, highest);
+  return [where(reshape(higher, [BATCH, 1, 1, 1]), point, best), where(higher, loss, highest)];
+}
+
+/** Compiles a function of tensors, which takes two calls; the third is checked by `agreement.ts`. */
+function compiled<F extends (...args: never[]) => TensorContainer>(fn: F, ...args: Parameters<F>): F {
+  const fast = jit(fn);
+  for (let call = 0; call < 2; call++) dispose(fast(...args));
+  return fast;
+}
+
+/** A small network on 128 images `[28,28,1]`, 10 classes, where what happens around the arithmetic counts; compiled with `jit`. */
 export function cnn28(): Subject {
-  const weights = freshWeights();
-  const imageShape = [BATCH, 28, 28, 1] as const;
+  const rng = createRng(1);
+  const names = Object.keys(SHAPES);
+  let weights: readonly Tensor[] = names.map((name) => freshWeight(name, rng));
+  let momenta: readonly Tensor[] = weights.map((weight) => zerosLike(weight));
+  const drawn = weights.map((weight, i) => ({ name: names[i]!, shape: weight.shape, values: Float32Array.from(weight.dataSync()) }));
   const images = createRng(3).uniform(BATCH * 28 * 28);
   const labels = createRng(4).integers(BATCH, CLASSES);
-  const [x, y] = [tensor(images, [...imageShape]), tensor1d(labels, 'int32')];
+  const [x, y] = [tensor(images, [...IMAGES]), tensor1d(labels, 'int32')];
   const truth = tidy(() => oneHot(y, CLASSES, 1, 0, 'float32'));
-  const model: LogitsFn = (t) => tidy(() => logitsOf(weights.map(({ variable }) => variable), t));
-  const gradient = grad((t: Tensor) => losses.softmaxCrossEntropy(truth, model(t), undefined, 0, Reduction.SUM));
-  const attack = pgd({ ...ATTACK, steps: 10, start: 'none', goal: 'maxLoss' });
-  const trainStep = steppedTraining(plainModel(model), weights, { inputs: images, labels, ids: labels, shape: imageShape });
+
+  const rowLoss = (t: Tensor, ...w: readonly Tensor[]): Tensor1D => losses.softmaxCrossEntropy(truth, logitsOf(w, t), undefined, 0, Reduction.NONE);
+  const forward = compiled((t: Tensor, w: readonly Tensor[]) => logitsOf(w, t), x, weights);
+  const inputGradient = compiled((t: Tensor, w: readonly Tensor[]) => grad((u) => rowLoss(u, ...w))(t), x, weights);
+
+  /** One step of projected gradient ascent, and the point of highest loss so far. */
+  const ascend = (point: Tensor, best: Tensor, highest: Tensor, clean: Tensor, w: readonly Tensor[]): Tensor[] => {
+    const { value, grad: slope } = valueAndGrad((t) => rowLoss(t, ...w))(point, onesLike(highest) as Tensor1D);
+    const next = add(point, mul(sign(slope), ATTACK.stepSize));
+    const low = clipByValue(sub(clean, ATTACK.eps), 0, 1);
+    const high = clipByValue(add(clean, ATTACK.eps), 0, 1);
+    return [maximum(low, minimum(high, next)), ...keepHighest(point, value, best, highest)];
+  };
+  const lowest = fill([BATCH], -Infinity);
+  const step = compiled(ascend, x, x, lowest, x, weights);
+  const last = compiled((point: Tensor, best: Tensor, highest: Tensor, w: readonly Tensor[]) => keepHighest(point, rowLoss(point, ...w), best, highest), x, x, lowest, weights);
+  const attack = (): [best: Tensor, highest: Tensor] => {
+    let state = [x, x, lowest] as [Tensor, Tensor, Tensor];
+    const replace = (next: Tensor[]): void => {
+      if (state[0] !== x) dispose(state);
+      state = next as typeof state;
+    };
+    for (let t = 0; t < ATTACK.steps; t++) replace(step(...state, x, weights));
+    const [best, highest] = last(...state, weights) as [Tensor, Tensor];
+    dispose(state);
+    return [best, highest];
+  };
+
+  const optimizer = sgd({ momentum: 0.9 });
+  const train = compiled((w: readonly Tensor[], m: readonly Tensor[]) => {
+    const { value, grads } = valueAndGrads((...args: Tensor[]) => crossEntropy(logitsOf(args, x), y))([...w]);
+    const updates = w.map((weight, i) => optimizer.update(weight, grads[i]!, [m[i]!], { learningRate: LEARNING_RATE, updates: 0 }));
+    return { value, weights: updates.map(({ weight }) => weight), momenta: updates.map(({ slots }) => slots[0]!) };
+  }, weights, momenta);
+  const trainStep = async (): Promise<number> => {
+    const { value, weights: moved, momenta: filled } = train(weights, momenta);
+    dispose([...weights, ...momenta]);
+    [weights, momenta] = [moved, filled];
+    const [loss] = await value.data();
+    value.dispose();
+    return loss ?? Number.NaN;
+  };
   return {
-    weights: weights.map(({ name, variable }) => ({ name, shape: variable.shape, values: Float32Array.from(variable.dataSync()) })),
+    weights: drawn,
     images,
-    imageShape,
+    imageShape: IMAGES,
     labels,
     attack: ATTACK,
-    passes: { function: { logits: () => model(x), inputGradient: () => tidy(() => gradient(x)) } },
-    trainStep,
-    tasks: {
-      forward: () => model(x).dispose(),
-      'train-step': async () => void (await trainStep()),
-      'pgd-10': () => dispose(Object.values(attack.perturb(model, x, y, { rng: createRng(1) }))),
+    passes: { function: { logits: () => forward(x, weights), inputGradient: () => inputGradient(x, weights) } },
+    attackLosses: () => {
+      const [best, highest] = attack();
+      const found = Array.from(highest.dataSync());
+      dispose([best, highest]);
+      return found;
     },
+    trainStep,
+    tasks: { forward: () => forward(x, weights).dispose(), 'train-step': async () => void (await trainStep()), 'pgd-10': () => dispose(attack()) },
   };
 }

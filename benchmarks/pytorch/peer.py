@@ -2,7 +2,7 @@
 
 Reads one JSON object a line from standard input and answers with one on standard output:
   {"do": "prepare", "subject", "folder", "threads", "compile"} -> {"versions"}
-  {"do": "check", "same"}                                     -> {"logits", "gradient", "losses"}
+  {"do": "check", "same"}                                     -> {"logits", "gradient", "attack", "losses"}
   {"do": "run", "task"}                                       -> {"cpu", "wall"} in milliseconds
   {"do": "peak"}                                              -> {"mebibytes"} of memory at the highest
 The folder holds `tensors.json` and `tensors.bin` (float32): weights in tfjs' layout, images [B,H,W,C] and labels.
@@ -118,8 +118,8 @@ class Tasks:
         tensors = read_tensors(folder)
         self.images = tensors.pop("images").permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
         self.labels = tensors.pop("labels").long()
-        attack = tensors.pop("attack").tolist()
-        self.eps, self.step_size = attack
+        self.eps, self.step_size, steps = tensors.pop("attack").tolist()
+        self.steps = int(steps)
         self.model = {"resnet18-b64": ResNet18, "cnn28-b128": Cnn28}[subject]().to(memory_format=torch.channels_last)
         load(self.model, tensors)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-3, momentum=0.9, fused=True)
@@ -167,10 +167,9 @@ class Tasks:
         return best, highest
 
     def pgd_step(self):
-        return self.attack(1)
+        return self.attack(self.steps)
 
-    def pgd_10(self):
-        return self.attack(10)
+    pgd_10 = pgd_step
 
     def train_step(self):
         self.model.train()
@@ -188,13 +187,16 @@ class Tasks:
         return {"cpu": 1e3 * (time.process_time() - cpu), "wall": 1e3 * (time.perf_counter() - wall)}
 
     def check(self, same):
-        """Logits, input gradient in tfjs' layout, and the losses of two training steps; changes the weights."""
+        """Logits and input gradient in tfjs' layout; then the losses that the attack finds, and those of two training steps, which change the weights."""
         for module in self.model.modules():
             if isinstance(module, Conv):
                 module.same = same
         logits, gradient = self.forward(), self.input_gradient().permute(0, 2, 3, 1)
-        losses = [self.train_step(), self.train_step()] if not same else []
-        return {"logits": logits.flatten().tolist(), "gradient": gradient.flatten().tolist(), "losses": losses}
+        answer = {"logits": logits.flatten().tolist(), "gradient": gradient.flatten().tolist()}
+        if not same:
+            answer["attack"] = self.attack(self.steps)[1].tolist()
+            answer["losses"] = [self.train_step(), self.train_step()]
+        return answer
 
 
 def main():

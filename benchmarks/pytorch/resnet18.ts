@@ -10,7 +10,7 @@ import { steppedTraining } from './training.js';
 
 const BATCH = 64;
 const CLASSES = 10;
-const ATTACK = { eps: 8 / 255, stepSize: 2 / 255 };
+const ATTACK = { eps: 8 / 255, stepSize: 2 / 255, steps: 1 };
 
 /** Statistics and scales that are not those of a fresh network, so that forgetting one shows. */
 const DRAWS: Readonly<Record<string, readonly [low: number, high: number]>> = { gamma: [0.5, 1.5], beta: [-0.2, 0.2], movingMean: [-0.2, 0.2], movingVariance: [0.5, 1.5] };
@@ -58,7 +58,8 @@ export function resnet18(): Subject {
   };
   const model = logitsFn(moeModel(network));
   const passes = { function: passOf(model), layers: passOf((t) => stock.apply(t) as Tensor2D) };
-  const attack = pgd({ ...ATTACK, steps: 1, start: 'none', goal: 'maxLoss' });
+  const attack = pgd({ ...ATTACK, start: 'none', goal: 'maxLoss' });
+  const attacked = () => attack.perturb(model, x, y, { rng: createRng(1) });
   const trainStep = steppedTraining(moeModel(network), modelWeights(network), { inputs: images, labels, ids: labels, shape: imageShape });
   return {
     weights,
@@ -67,12 +68,18 @@ export function resnet18(): Subject {
     labels,
     attack: ATTACK,
     passes,
+    attackLosses: () => {
+      const found = attacked();
+      const losses = Array.from(found.loss.dataSync());
+      dispose(Object.values(found));
+      return losses;
+    },
     trainStep,
     tasks: {
       forward: () => void passes.function.logits().dispose(),
       'input-gradient': () => void passes.function.inputGradient().dispose(),
       'input-gradient-layers': () => void passes.layers.inputGradient().dispose(),
-      'pgd-step': () => dispose(Object.values(attack.perturb(model, x, y, { rng: createRng(1) }))),
+      'pgd-step': () => dispose(Object.values(attacked())),
       'train-step': async () => void (await trainStep()),
     },
   };

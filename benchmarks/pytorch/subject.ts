@@ -9,11 +9,13 @@ export interface Subject {
   readonly images: Float32Array;
   readonly imageShape: readonly [number, number, number, number];
   readonly labels: Int32Array;
-  readonly attack: { readonly eps: number; readonly stepSize: number };
+  readonly attack: { readonly eps: number; readonly stepSize: number; readonly steps: number };
   /** By the names of the rows. */
   readonly tasks: Readonly<Record<string, () => void | Promise<void>>>;
   /** What one pass gives, by the kind of network: `'function'`, and `'layers'` where there is an ordinary model of tfjs too. */
   readonly passes: Readonly<Record<string, Pass>>;
+  /** Highest loss of each row that the attack finds. */
+  readonly attackLosses: () => readonly number[];
   /** One training step; resolves to its loss. */
   readonly trainStep: () => Promise<number>;
 }

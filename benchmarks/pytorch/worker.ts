@@ -30,7 +30,7 @@ async function write(folder: string, { weights, images, imageShape, labels, atta
     ...weights,
     { name: 'images', shape: imageShape, values: images },
     { name: 'labels', shape: [labels.length], values: Float32Array.from(labels) },
-    { name: 'attack', shape: [2], values: Float32Array.of(attack.eps, attack.stepSize) },
+    { name: 'attack', shape: [3], values: Float32Array.of(attack.eps, attack.stepSize, attack.steps) },
   ];
   await writeFile(join(folder, 'tensors.bin'), Buffer.concat(all.map(({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength))));
   await writeFile(join(folder, 'tensors.json'), JSON.stringify(all.map(({ name, shape }) => ({ name, shape }))));
@@ -46,8 +46,9 @@ function read(make: () => Tensor): number[] {
 async function check(pass: Pass, training: boolean): Promise<object> {
   const logits = read(pass.logits);
   const gradient = read(pass.inputGradient);
-  const { trainStep } = prepared();
-  return { logits, gradient, losses: training ? [await trainStep(), await trainStep()] : [] };
+  const { attackLosses, trainStep } = prepared();
+  if (!training) return { logits, gradient };
+  return { logits, gradient, attack: attackLosses(), losses: [await trainStep(), await trainStep()] };
 }
 
 async function time(task: string): Promise<object> {
