@@ -15,7 +15,7 @@ import {
   residual,
   sequence,
 } from '@moe/lipschitz';
-import { BATCH_NORM_EPS } from '@moe/layers';
+import { batchNormConventions } from '@moe/layers';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { RoutePath } from './jobs.js';
@@ -29,7 +29,7 @@ const under = (weights: Weights, prefix: string): Weights =>
 const convolution = (name: string, kernel: Tensor, inputSize: Size, strides: number): NetworkNode =>
   conv2d({ name, kernel, inputSize, strides, padding: (kernel.shape[0]! - 1) / 2 });
 
-const normalisation = (name: string, { gamma, movingVariance }: Weights): NetworkNode => batchNorm({ name, gamma: gamma!, variance: movingVariance!, epsilon: BATCH_NORM_EPS });
+const normalisation = (name: string, { gamma, movingVariance }: Weights): NetworkNode => batchNorm({ name, gamma: gamma!, variance: movingVariance!, epsilon: batchNormConventions.pytorch.epsilon });
 
 /** A basic block with its weights under the names of torchvision. */
 function block(name: string, weights: Weights, size: Size, stride: number): NetworkNode {

@@ -1,10 +1,8 @@
 import { type Tensor, type Tensor1D, add, mul, tidy } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { batchNormBatch, batchNormFixed } from '../ops/batch-norm.js';
+import { type BatchNormConventionName, batchNormConventions } from '../spec/batch-norm-convention.js';
 import type { CallArguments } from './call-arguments.js';
-
-/** Share of the old running statistics that an update keeps: 1 minus PyTorch's momentum of 0.1. */
-const KEPT = 0.9;
 
 /** The four weights of a batch norm, under a prefix such as `'bn1/'`. */
 export function batchNormOf(weights: Readonly<Record<string, LayerVariable>>, prefix = ''): Readonly<Record<'gamma' | 'beta' | 'mean' | 'variance', LayerVariable>> {
@@ -12,26 +10,29 @@ export function batchNormOf(weights: Readonly<Record<string, LayerVariable>>, pr
   return { gamma: get('gamma'), beta: get('beta'), mean: get('movingMean'), variance: get('movingVariance') };
 }
 
-function move(statistic: LayerVariable, value: Tensor, factor: number): void {
-  tidy(() => void statistic.write(add(mul(statistic.read(), KEPT), mul(value, (1 - KEPT) * factor))));
-}
+/** A single value has no unbiased variance; its biased one, 0, is all there is. */
+export const unbiasing = (unbiased: boolean, count: number): number => (unbiased && count > 1 ? count / (count - 1) : 1);
 
 /**
- * Batch norm as PyTorch does it: batch statistics while training, running ones otherwise; the running variance is the unbiased one.
+ * Batch norm: batch statistics while training or where somebody asked for them, running ones otherwise.
  *
  * @returns Same shape as `x`; the caller disposes it.
  */
 export function applyBatchNorm<T extends Tensor>(
   x: T,
   { gamma, beta, mean, variance }: ReturnType<typeof batchNormOf>,
-  { training, updateStatistics }: Pick<CallArguments, 'training' | 'updateStatistics'>,
+  convention: BatchNormConventionName | undefined,
+  { training, updateStatistics, moe }: CallArguments,
 ): T {
+  const { epsilon, kept, unbiased } = batchNormConventions[convention ?? 'pytorch'];
+  const observe = moe?.observeBatchNorm;
   const read = (weight: LayerVariable): Tensor1D => weight.read() as Tensor1D;
-  if (!training) return batchNormFixed(x, read(gamma), read(beta), read(mean), read(variance));
-  return batchNormBatch(x, read(gamma), read(beta), (batchMean, batchVariance, count) => {
+  if (!training && observe === undefined) return batchNormFixed(x, read(gamma), read(beta), read(mean), read(variance), epsilon);
+  return batchNormBatch(x, read(gamma), read(beta), epsilon, (batchMean, batchVariance, count) => {
+    observe?.(mean, { mean: batchMean, variance: batchVariance, count, rows: x.shape[0]!, unbiased });
     if (!updateStatistics) return;
-    move(mean, batchMean, 1);
-    // A single value has no unbiased variance; its biased one, 0, is all there is.
-    move(variance, batchVariance, count > 1 ? count / (count - 1) : 1);
+    const move = (statistic: LayerVariable, value: Tensor): void => tidy(() => void statistic.write(add(mul(statistic.read(), kept), mul(value, 1 - kept))));
+    move(mean, batchMean);
+    tidy(() => move(variance, mul(batchVariance, unbiasing(unbiased, count))));
   });
 }

@@ -16,7 +16,7 @@ export function createLayer({ name, part }: LayerSpec, seed: number): layers.Lay
     case 'conv':
       return new Conv({ name, conv: part.conv, seed });
     case 'batchNorm':
-      return new BatchNorm({ name, seed });
+      return new BatchNorm({ name, ...(part.convention !== undefined && { convention: part.convention }), seed });
     case 'relu':
       return layers.activation({ name, activation: 'relu' });
     case 'add':

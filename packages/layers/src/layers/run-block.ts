@@ -12,7 +12,7 @@ type Weights = Readonly<Record<string, LayerVariable>>;
 export function runBlock(block: BlockSpec, weights: Weights, x: Tensor4D, call: CallArguments, prefix = ''): Tensor4D {
   const { branch, downsample } = blockConvs(block);
   const convolved = (input: Tensor4D, name: string, conv: ConvSpec): Tensor4D => convolve(input, weights[`${prefix}${name}/kernel`]!.read() as Tensor4D, conv.stride);
-  const norm = (input: Tensor4D, name: string): Tensor4D => applyBatchNorm(input, batchNormOf(weights, `${prefix}${name}/`), call);
+  const norm = (input: Tensor4D, name: string): Tensor4D => applyBatchNorm(input, batchNormOf(weights, `${prefix}${name}/`), block.batchNorm, call);
 
   if (block.kind === 'preactivation') {
     const active = relu(norm(x, 'bn1'));

@@ -63,7 +63,7 @@ export class StageMoe extends RoutedLayer {
       const x = onlyTensor(inputs);
       const conv = outerSkip(this);
       if (conv === undefined) return add(mixed, x);
-      return add(mixed, applyBatchNorm(convolve(x, this.#skip['skip.0/kernel']!.read() as Tensor4D, conv.stride), batchNormOf(this.#skip, 'skip.1/'), readCallArguments(kwargs)));
+      return add(mixed, applyBatchNorm(convolve(x, this.#skip['skip.0/kernel']!.read() as Tensor4D, conv.stride), batchNormOf(this.#skip, 'skip.1/'), this.blocks[0]!.batchNorm, readCallArguments(kwargs)));
     });
   }
 

@@ -1,11 +1,12 @@
 import { type ForwardOptions, createRng } from '@moe/core';
 import { expectTensorsKept } from '@moe/testing';
 import { type Scalar, type Tensor, type Tensor4D, add, dispose, grad, memory, mul, profile, square, sum, tensor, tidy, variableGrads } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { type LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { resnet } from '../resnet.js';
 import { modelWeights } from './model-weights.js';
 import { moeModel } from './moe-model.js';
+import { reestimateBatchNorm } from './reestimate-batch-norm.js';
 import { ALL, E, TINY, build, images, logitsOf, sendAllTo, valuesOf } from './testing-fixtures.js';
 
 describe('batch norm', () => {
@@ -28,6 +29,37 @@ describe('batch norm', () => {
     const unbiased = channel.reduce((total, value) => total + (value - mean) ** 2, 0) / (channel.length - 1);
     expect(valuesOf(network, /^bn1\/movingMean/)[0]!).toBeAllClose(0.1 * mean, { rtol: 1e-4 });
     expect(valuesOf(network, /^bn1\/movingVariance/)[0]!).toBeAllClose(0.9 + 0.1 * unbiased, { rtol: 1e-4 });
+    network.dispose();
+    x.dispose();
+  });
+
+  it('with the conventions of Keras is the batch norm of tfjs, in training and evaluation', () => {
+    const network = resnet({ ...TINY, batchNorm: 'keras' });
+    const x = images(4);
+    tidy(() => {
+      const features = network.getLayer('conv1').apply(x) as Tensor;
+      const stock = layers.batchNormalization({ momentum: 0.99, epsilon: 1e-3 });
+      expect(network.getLayer('bn1').apply(features, { training: true })).toBeAllClose(stock.apply(features, { training: true }) as Tensor, { rtol: 1e-4, atol: 1e-5 });
+      expect(valuesOf(network, /^bn1\/moving/)).toBeAllClose(stock.getWeights().slice(2).flatMap((weight) => Array.from(weight.dataSync())), { rtol: 1e-4, atol: 1e-6 });
+      expect(network.getLayer('bn1').apply(features)).toBeAllClose(stock.apply(features) as Tensor, { rtol: 1e-4, atol: 1e-5 });
+    });
+    network.dispose();
+    x.dispose();
+  });
+
+  it.each([
+    ['pytorch', 'block', 0.9],
+    ['pytorch', 'stage', 0.9],
+    ['keras', 'block', 0.99],
+    ['keras', 'stage', 0.99],
+  ] as const)('of %s, in and around a %s of experts, moves statistics by the same share everywhere', async (batchNorm, kind, kept) => {
+    const network = build({ kind, batchNorm, topK: E, ...(kind === 'stage' && { innerWidth: () => 3, residual: true }) });
+    const x = images(4);
+    logitsOf(moeModel(network), x, { training: true });
+    const [mean, variance] = [valuesOf(network, /movingMean/), valuesOf(network, /movingVariance/)];
+    await reestimateBatchNorm(network, [x], { minRows: 1 });
+    expect(mean).toBeAllClose(valuesOf(network, /movingMean/).map((seen) => (1 - kept) * seen), { rtol: 1e-3, atol: 1e-6 });
+    expect(variance).toBeAllClose(valuesOf(network, /movingVariance/).map((seen) => kept + (1 - kept) * seen), { rtol: 1e-4 });
     network.dispose();
     x.dispose();
   });

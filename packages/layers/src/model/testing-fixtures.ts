@@ -11,9 +11,9 @@ export const TINY: ResnetOptions = { depth: 10, width: 2, stem: 'cifar', classes
 export const E = 3;
 export const ALL = new Array<boolean>(E).fill(true);
 
-export const build = ({ topK = 1, numExperts = E, noiseStd = 0, ...rest }: Partial<MoeOptions> & { topK?: number; numExperts?: number; noiseStd?: number } = {}): LayersModel => {
+export const build = ({ topK = 1, numExperts = E, noiseStd = 0, batchNorm = 'pytorch', ...rest }: Partial<MoeOptions> & Pick<ResnetOptions, 'batchNorm'> & { topK?: number; numExperts?: number; noiseStd?: number } = {}): LayersModel => {
   const router = topKRouter({ numExperts, topK, gate: gapFc(), noiseStd, balance: { loss: 'switchLoss', weight: 0.5 } });
-  return resnet({ ...TINY, moe: { at: 'layer4', kind: 'block', router, ...rest } });
+  return resnet({ ...TINY, batchNorm, moe: { at: 'layer4', kind: 'block', router, ...rest } });
 };
 
 export const images = (count = 8, seed = 3): Tensor4D => tensor(createRng(seed).uniform(count * 72), [count, 6, 6, 2]);

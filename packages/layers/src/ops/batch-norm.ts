@@ -4,17 +4,14 @@ import { type GradSaveFunc, type Tensor, type Tensor1D, type Tensor2D, add, batc
 import { batchNormKernels } from './batch-norm-kernels.js';
 import { channelRows } from './channels.js';
 
-/** Added to the variance, as in torchvision's ResNets. */
-export const BATCH_NORM_EPS = 1e-5;
-
 /**
  * Batch norm with given statistics, differentiable in everything.
  *
  * @param x - `[B,H,W,C]` or `[B,C]`.
  * @returns Same shape as `x`; the caller disposes it.
  */
-export function batchNormFixed<T extends Tensor>(x: T, gamma: Tensor1D, beta: Tensor1D, mean: Tensor1D, variance: Tensor1D): T {
-  return batchNorm(x, mean, variance, beta, gamma, BATCH_NORM_EPS) as T;
+export function batchNormFixed<T extends Tensor>(x: T, gamma: Tensor1D, beta: Tensor1D, mean: Tensor1D, variance: Tensor1D, epsilon: number): T {
+  return batchNorm(x, mean, variance, beta, gamma, epsilon) as T;
 }
 
 /**
@@ -33,12 +30,13 @@ export function batchNormBatch<T extends Tensor>(
   x: T,
   gamma: Tensor1D,
   beta: Tensor1D,
+  epsilon: number,
   onStatistics: (mean: Tensor1D, variance: Tensor1D, count: number) => void,
 ): T {
   const view = channelRows(x.shape);
   const normalise = customGrad((...args) => {
     const [input, scale, shift, save] = args as unknown as [Tensor, Tensor1D, Tensor1D, GradSaveFunc];
-    const kernels = batchNormKernels(BATCH_NORM_EPS);
+    const kernels = batchNormKernels(epsilon);
     if (kernels !== undefined) {
       const [y, mean, variance] = kernels.forward(input, scale, shift);
       onStatistics(mean, variance, view.count);
@@ -49,7 +47,7 @@ export function batchNormBatch<T extends Tensor>(
     const mean = view.mean(rows);
     const centred = sub(rows, view.spread(mean)) as Tensor2D;
     const variance = view.mean(square(centred));
-    const inverse = rsqrt(add(variance, BATCH_NORM_EPS)) as Tensor1D;
+    const inverse = rsqrt(add(variance, epsilon)) as Tensor1D;
     const slope = mul(scale, inverse) as Tensor1D;
     onStatistics(mean, variance, view.count);
     save([centred, inverse, slope]);

@@ -73,7 +73,7 @@ describe('batchNormFixed', () => {
       const x = tensor([1, 10, 3, 20, 5, 30, 7, 40], [1, 2, 2, 2]) as Tensor4D;
       const vector = (...values: number[]): Tensor1D => tensor1d(values);
       // Channel 0: 2(x - 1)/2 + 1 = x; channel 1: (x - 10)/5 - 1.
-      expect(batchNormFixed(x, vector(2, 1), vector(1, -1), vector(1, 10), vector(4 - 1e-5, 25 - 1e-5))).toBeAllClose([1, -1, 3, 1, 5, 3, 7, 5]);
+      expect(batchNormFixed(x, vector(2, 1), vector(1, -1), vector(1, 10), vector(4 - 1e-5, 25 - 1e-5), 1e-5)).toBeAllClose([1, -1, 3, 1, 5, 3, 7, 5]);
     });
   });
 
@@ -83,9 +83,9 @@ describe('batchNormFixed', () => {
     const beta = tensor1d([0.1, -0.2]);
     const mean = tensor1d([0.3, 0.2]);
     const variance = tensor1d([1.2, 0.7]);
-    expectGradient((v) => sum(square(batchNormFixed(v, gamma, beta, mean, variance))) as Scalar, x);
-    expectGradient((v) => sum(square(batchNormFixed(x, v as Tensor1D, beta, mean, variance))) as Scalar, gamma);
-    expectGradient((v) => sum(square(batchNormFixed(x, gamma, v as Tensor1D, mean, variance))) as Scalar, beta);
+    expectGradient((v) => sum(square(batchNormFixed(v, gamma, beta, mean, variance, 1e-5))) as Scalar, x);
+    expectGradient((v) => sum(square(batchNormFixed(x, v as Tensor1D, beta, mean, variance, 1e-5))) as Scalar, gamma);
+    expectGradient((v) => sum(square(batchNormFixed(x, gamma, v as Tensor1D, mean, variance, 1e-5))) as Scalar, beta);
     [x, gamma, beta, mean, variance].forEach((t) => t.dispose());
   });
 });
@@ -98,7 +98,7 @@ describe('batchNormBatch', () => {
       // Channel 0: 1, 3, 5, 7 has mean 4, biased variance 5. Channel 1 is constant.
       const x = tensor([1, 2, 3, 2, 5, 2, 7, 2], [2, 1, 2, 2]) as Tensor4D;
       let statistics: number[] = [];
-      const y = batchNormBatch(x, tensor1d([2, 1]), tensor1d([1, -1]), (mean, variance, count) => {
+      const y = batchNormBatch(x, tensor1d([2, 1]), tensor1d([1, -1]), 1e-5, (mean, variance, count) => {
         statistics = [...mean.dataSync(), ...variance.dataSync(), count];
       });
       expect(statistics).toBeAllClose([4, 2, 5, 0, 4]);
@@ -112,7 +112,7 @@ describe('batchNormBatch', () => {
     const weights = normal(7, [3, 2, 2, 2]);
     const gamma = tensor1d([1.5, 0.5]);
     const beta = tensor1d([0.1, -0.2]);
-    const loss = (v: Tensor, g: Tensor, b: Tensor): Scalar => sum(mul(square(batchNormBatch(v, g as Tensor1D, b as Tensor1D, ignore)), weights)) as Scalar;
+    const loss = (v: Tensor, g: Tensor, b: Tensor): Scalar => sum(mul(square(batchNormBatch(v, g as Tensor1D, b as Tensor1D, 1e-5, ignore)), weights)) as Scalar;
     expectGradient((v) => loss(v, gamma, beta), x);
     expectGradient((v) => loss(x, v, beta), gamma);
     expectGradient((v) => loss(x, gamma, v), beta);
@@ -131,9 +131,9 @@ describe('batchNormBatch', () => {
       };
       const fixed = (v: Tensor, g: Tensor, b: Tensor): Tensor => {
         const { mean, variance } = moments(v, [0, 1, 2]);
-        return batchNormFixed(v, g as Tensor1D, b as Tensor1D, mean as Tensor1D, variance as Tensor1D);
+        return batchNormFixed(v, g as Tensor1D, b as Tensor1D, mean as Tensor1D, variance as Tensor1D, 1e-5);
       };
-      const batch = (v: Tensor, g: Tensor, b: Tensor): Tensor => batchNormBatch(v, g as Tensor1D, b as Tensor1D, ignore);
+      const batch = (v: Tensor, g: Tensor, b: Tensor): Tensor => batchNormBatch(v, g as Tensor1D, b as Tensor1D, 1e-5, ignore);
       const slopes = (fn: typeof plain): Tensor[] => grads((v: Tensor, g: Tensor, b: Tensor) => sum(mul(square(fn(v, g, b)), weights)))([x, gamma, beta]);
       const expected = slopes(plain);
       for (const fn of [fixed, batch]) {
@@ -149,7 +149,7 @@ describe('batchNormBatch', () => {
       const weights = normal(16, [6, 1, 1, 3]);
       const [gamma, beta] = [tensor1d([1.5, 0.5, 2]), tensor1d([0.1, -0.2, 0])];
       const all = (shape: number[]): Tensor[] => {
-        const y = (v: Tensor, g: Tensor, b: Tensor): Tensor => batchNormBatch(reshape(v, shape), g as Tensor1D, b as Tensor1D, ignore);
+        const y = (v: Tensor, g: Tensor, b: Tensor): Tensor => batchNormBatch(reshape(v, shape), g as Tensor1D, b as Tensor1D, 1e-5, ignore);
         return [y(x, gamma, beta), ...grads((v: Tensor, g: Tensor, b: Tensor) => sum(mul(y(v, g, b), reshape(weights, shape))))([x, gamma, beta])];
       };
       const maps = all([6, 1, 1, 3]);
@@ -162,7 +162,7 @@ describe('batchNormBatch', () => {
     tidy(() => {
       const x = normal(8, [4, 2, 2, 1]);
       const weights = normal(9, [4, 2, 2, 1]);
-      const gradient = grad((v: Tensor) => sum(mul(batchNormBatch(v, ones([1]), zeros([1]), ignore), weights)))(x);
+      const gradient = grad((v: Tensor) => sum(mul(batchNormBatch(v, ones([1]), zeros([1]), 1e-5, ignore), weights)))(x);
       expect(sum(gradient)).toBeAllClose(0, { atol: 1e-5 });
       expect(sum(mul(gradient, x))).toBeAllClose(0, { atol: 1e-4 });
     });
@@ -172,8 +172,8 @@ describe('batchNormBatch', () => {
     const x = normal(10, [2, 2, 2, 3]);
     const gamma = ones([3]) as Tensor1D;
     const beta = zeros([3]) as Tensor1D;
-    expectTensorsKept(1, () => batchNormBatch(x, gamma, beta, ignore)).dispose();
-    const all = expectTensorsKept(3, () => grads((v: Tensor, g: Tensor, b: Tensor) => sum(batchNormBatch(v, g as Tensor1D, b as Tensor1D, ignore)))([x, gamma, beta]));
+    expectTensorsKept(1, () => batchNormBatch(x, gamma, beta, 1e-5, ignore)).dispose();
+    const all = expectTensorsKept(3, () => grads((v: Tensor, g: Tensor, b: Tensor) => sum(batchNormBatch(v, g as Tensor1D, b as Tensor1D, 1e-5, ignore)))([x, gamma, beta]));
     [...all, x, gamma, beta].forEach((t) => t.dispose());
   });
 });

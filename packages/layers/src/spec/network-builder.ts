@@ -1,7 +1,8 @@
 // Shapes: H W pixels, C channels.
 import type { Router } from '@moe/router';
 import { paddingOf } from '../ops/convolution.js';
-import type { MoeOptions } from './network-options.js';
+import type { BatchNormConventionName } from './batch-norm-convention.js';
+import type { MoeOptions, NetworkOptions } from './network-options.js';
 import { partOutputShape } from './part-shape.js';
 import { type BlockSpec, type ConvSpec, type LayerPart, type LayerSpec, type RowShape, blockConvs } from './parts.js';
 import { covers } from './places.js';
@@ -15,9 +16,12 @@ export class NetworkBuilder {
   readonly #moe: MoeOptions | undefined;
   readonly #places: readonly string[];
 
-  constructor(inputShape: RowShape, moe: MoeOptions | undefined) {
+  readonly #convention: BatchNormConventionName;
+
+  constructor(inputShape: RowShape, { moe, batchNorm = 'pytorch' }: Pick<NetworkOptions, 'moe' | 'batchNorm'>) {
     this.#shapes.set('input', inputShape);
     this.#moe = moe;
+    this.#convention = batchNorm;
     this.#places = moe === undefined ? [] : [moe.at].flat();
   }
 
@@ -50,9 +54,13 @@ export class NetworkBuilder {
     return this.push(name, router === undefined ? { kind: 'conv', conv } : { kind: 'convMoe', conv, router }, input);
   }
 
+  #norm(name: string, input: string): string {
+    return this.push(name, { kind: 'batchNorm', convention: this.#convention }, input);
+  }
+
   /** Batch norm and ReLU. */
   activate(norm: string, active: string, input: string): string {
-    return this.push(active, { kind: 'relu' }, this.push(norm, { kind: 'batchNorm' }, input));
+    return this.push(active, { kind: 'relu' }, this.#norm(norm, input));
   }
 
   /** Blocks in a row, or a mixture of narrower ones; paths are `path.0`, `path.1`, …. */
@@ -62,8 +70,8 @@ export class NetworkBuilder {
     const [first, last] = [blocks[0]!, blocks.at(-1)!];
     const inner = this.#moe!.innerWidth!(this.shape(input), last.filters);
     const narrow = [
-      { ...first, filters: inner },
-      { ...last, inChannels: inner, stride: 1 },
+      { ...first, filters: inner, batchNorm: this.#convention },
+      { ...last, inChannels: inner, stride: 1, batchNorm: this.#convention },
     ];
     return this.push(path, { kind: 'stageMoe', blocks: narrow, residual: this.#moe!.residual ?? false, router }, input);
   }
@@ -71,7 +79,7 @@ export class NetworkBuilder {
   /** A residual block, or a mixture of them. */
   block(path: string, block: BlockSpec, input: string): string {
     const router = this.#router('block', path, input);
-    if (router !== undefined) return this.push(path, { kind: 'blockMoe', block, router }, input);
+    if (router !== undefined) return this.push(path, { kind: 'blockMoe', block: { ...block, batchNorm: this.#convention }, router }, input);
     return block.kind === 'preactivation' ? this.#preactivation(path, block, input) : this.#postactivation(path, block, input);
   }
 
@@ -80,10 +88,10 @@ export class NetworkBuilder {
     let last = input;
     branch.forEach(({ name, conv }, i) => {
       const index = i + 1;
-      last = this.push(`${path}.bn${index}`, { kind: 'batchNorm' }, this.conv(`${path}.${name}`, conv, last));
+      last = this.#norm(`${path}.bn${index}`, this.conv(`${path}.${name}`, conv, last));
       if (index < branch.length) last = this.push(`${path}.relu${index}`, { kind: 'relu' }, last);
     });
-    const skip = downsample === undefined ? input : this.push(`${path}.downsample.1`, { kind: 'batchNorm' }, this.conv(`${path}.downsample.0`, downsample, input));
+    const skip = downsample === undefined ? input : this.#norm(`${path}.downsample.1`, this.conv(`${path}.downsample.0`, downsample, input));
     return this.push(`${path}.relu${branch.length}`, { kind: 'relu' }, this.push(`${path}.add`, { kind: 'add' }, last, skip));
   }
 

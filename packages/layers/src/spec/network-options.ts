@@ -1,6 +1,7 @@
 // Shapes: H W pixels, C channels.
 import { expectArgument, expectInteger, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
 import type { Router } from '@moe/router';
+import { type BatchNormConventionName, batchNormConventions } from './batch-norm-convention.js';
 import type { RowShape } from './parts.js';
 
 /** Where and how a network branches into experts. */
@@ -32,6 +33,11 @@ export interface NetworkOptions {
   readonly inputShape: RowShape;
   /** Per channel, subtracted and divided inside the model, so that images stay in [0, 1] outside. @defaultValue none */
   readonly normalize?: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  /**
+   * `'pytorch'`: epsilon 1e-5, an update of the running statistics moves them by a tenth, with the unbiased variance; `'keras'`: epsilon 1e-3, by a
+   * hundredth, with the biased one. @defaultValue 'pytorch'
+   */
+  readonly batchNorm?: BatchNormConventionName;
   /** @defaultValue dense */
   readonly moe?: MoeOptions;
   /** Seed of the initial weights. */
@@ -39,12 +45,13 @@ export interface NetworkOptions {
 }
 
 export function expectNetworkOptions(caller: string, options: NetworkOptions, own: readonly string[]): void {
-  expectKnownKeys(caller, options, [...own, 'classes', 'inputShape', 'normalize', 'moe', 'seed']);
-  const { classes, inputShape, normalize, moe, seed } = options;
+  expectKnownKeys(caller, options, [...own, 'classes', 'inputShape', 'normalize', 'batchNorm', 'moe', 'seed']);
+  const { classes, inputShape, normalize, batchNorm = 'pytorch', moe, seed } = options;
   expectInteger(caller, 'classes', classes, 1);
   expectInteger(caller, 'seed', seed, 0);
   expectArgument(caller, 'inputShape', Array.isArray(inputShape) && inputShape.length === 3, 'be [height, width, channels]', inputShape);
   inputShape.forEach((size, i) => expectInteger(caller, `inputShape[${i}]`, size, 1));
+  expectOneOf(caller, 'batchNorm', batchNorm, Object.keys(batchNormConventions) as BatchNormConventionName[]);
   if (normalize !== undefined) expectNormalize(caller, normalize, inputShape[2]!);
   if (moe !== undefined) expectMoe(caller, moe);
 }

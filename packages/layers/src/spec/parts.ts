@@ -1,5 +1,6 @@
 // Shapes: H W pixels, C channels, E experts.
 import type { Router } from '@moe/router';
+import type { BatchNormConventionName } from './batch-norm-convention.js';
 
 /** `[H,W,C]` of one image or feature map; `[C]` after pooling. */
 export type RowShape = readonly number[];
@@ -29,6 +30,8 @@ export interface BlockSpec {
   readonly stride: number;
   /** Channels between the convolutions. @defaultValue `filters`, or a quarter of them in a bottleneck */
   readonly inner?: number;
+  /** Conventions of its batch norms. @defaultValue 'pytorch' */
+  readonly batchNorm?: BatchNormConventionName;
 }
 
 export type BlockKind = 'basic' | 'bottleneck' | 'preactivation';
@@ -37,7 +40,7 @@ export type BlockKind = 'basic' | 'bottleneck' | 'preactivation';
 export type LayerPart =
   | { readonly kind: 'normalize'; readonly mean: readonly number[]; readonly std: readonly number[] }
   | { readonly kind: 'conv'; readonly conv: ConvSpec }
-  | { readonly kind: 'batchNorm' }
+  | { readonly kind: 'batchNorm'; readonly convention?: BatchNormConventionName }
   | { readonly kind: 'relu' }
   | { readonly kind: 'add' }
   | { readonly kind: 'zeroPad'; readonly padding: readonly [vertical: readonly [number, number], horizontal: readonly [number, number]] }

@@ -25,8 +25,9 @@ interface Stage {
 }
 
 /** Convolution 3x3, stages of preactivation blocks, batch norm, ReLU, mean over all positions, classifier. */
-function preactivationSpec(caller: string, name: string, stem: number, stages: readonly Stage[], { classes, inputShape, normalize, moe, seed }: NetworkOptions): NetworkSpec {
-  const builder = new NetworkBuilder(inputShape, moe);
+function preactivationSpec(caller: string, name: string, stem: number, stages: readonly Stage[], options: NetworkOptions): NetworkSpec {
+  const { classes, inputShape, normalize, moe, seed } = options;
+  const builder = new NetworkBuilder(inputShape, options);
   const image = normalize === undefined ? 'input' : builder.push('normalize', { kind: 'normalize', mean: normalize.mean, std: normalize.std }, 'input');
   let last = builder.conv('conv1', { inChannels: inputShape[2]!, filters: stem, kernelSize: 3, stride: 1 }, image);
   stages.forEach(({ blocks, filters }, stage) => {

@@ -34,7 +34,7 @@ export function resnetSpec(options: ResnetOptions): NetworkSpec {
   expectInteger('resnet', 'widen', widen, 1);
   expectArgument('resnet', 'widen', widen === 1 || depth === 50, 'be 1 for a network of BasicBlocks', widen, 'Use width, or wideResnet.');
 
-  const builder = new NetworkBuilder(inputShape, moe);
+  const builder = new NetworkBuilder(inputShape, options);
   const image = normalize === undefined ? 'input' : builder.push('normalize', { kind: 'normalize', mean: normalize.mean, std: normalize.std }, 'input');
   const first = builder.conv('conv1', { inChannels: inputShape[2]!, filters: width, kernelSize: stem === 'cifar' ? 3 : 7, stride: stem === 'cifar' ? 1 : 2 }, image);
   const active = builder.activate('bn1', 'relu', first);
