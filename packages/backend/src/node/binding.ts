@@ -2,7 +2,7 @@ import { BackendError } from '@moe/core';
 import { type Attribute, setAttribute } from './attributes.js';
 import type { Context } from './context.js';
 import type { Library, Pointer } from './library.js';
-import { createSavedModels } from './saved-models.js';
+import { createSavedModels } from './saved-models/sessions.js';
 import type { Status } from './status.js';
 import { type Values, numbersToHandle, readHandle, withStringViews } from './tensors.js';
 import { TYPES } from './types.js';
@@ -84,6 +84,6 @@ export function createBinding(library: Library, status: Status, context: Context
     dtypeOf: (id: number): number => library.TFE_TensorHandleDataType(handleOf(id)),
     getNumOfTensors: (): number => handles.size,
     isUsingGpuDevice: (): boolean => context.devices.includes('GPU'),
-    ...createSavedModels(library, status, handleOf, adopt),
+    ...createSavedModels(library, status, context, handleOf, adopt),
   };
 }

@@ -7,6 +7,8 @@ export interface Context {
   readonly pointer: Pointer;
   /** Kinds of its devices, such as `'CPU'` or `'GPU'`. */
   readonly devices: readonly string[];
+  /** What it was made with, as an encoded `ConfigProto`; for sessions beside it. */
+  readonly config: Uint8Array;
 }
 
 /** Where TensorFlow puts an operation whose inputs lie elsewhere: it copies them without a word. */
@@ -27,7 +29,7 @@ export function createContext(library: Library, status: Status, threads: number 
     library.TFE_ContextOptionsSetDevicePlacementPolicy(options, PLACE_SILENTLY);
     const pointer = library.TFE_NewContext(options, status.pointer);
     status.check('TFE_NewContext');
-    return { pointer, devices: listDevices(library, status, pointer) };
+    return { pointer, devices: listDevices(library, status, pointer), config };
   } finally {
     library.TFE_DeleteContextOptions(options);
   }

@@ -7,3 +7,5 @@ export { createGpu } from './gpu.js';
 export { type InstallProgress, type InstallTensorflowOptions, installTensorflow, removeTensorflow } from './install.js';
 export { type TensorflowInstallation, findTensorflow, tensorflowFolder } from './installation.js';
 export { type MapInWorkersOptions, mapInWorkers } from './map-in-workers.js';
+export type { DtypeName } from './saved-models/dtypes.js';
+export { type LoadSavedModelOptions, type SavedModel, type SavedModelTensor, loadSavedModel } from './saved-models/load-saved-model.js';

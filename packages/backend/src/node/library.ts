@@ -31,10 +31,12 @@ const DECLARATIONS = {
   TF_DeleteGraph: 'void TF_DeleteGraph(void *)',
   TF_NewSessionOptions: 'void *TF_NewSessionOptions()',
   TF_DeleteSessionOptions: 'void TF_DeleteSessionOptions(void *)',
+  TF_SetConfig: 'void TF_SetConfig(void *, void *, size_t, void *)',
   TF_LoadSessionFromSavedModel: 'void *TF_LoadSessionFromSavedModel(void *, void *, str, str *, int, void *, void *, void *)',
   TF_CloseSession: 'void TF_CloseSession(void *, void *)',
   TF_DeleteSession: 'void TF_DeleteSession(void *, void *)',
   TF_NewBufferFromString: 'void *TF_NewBufferFromString(void *, size_t)',
+  TF_NewBuffer: 'void *TF_NewBuffer()',
   TF_DeleteBuffer: 'void TF_DeleteBuffer(void *)',
   TF_GetAllOpList: 'void *TF_GetAllOpList()',
   TF_NewImportGraphDefOptions: 'void *TF_NewImportGraphDefOptions()',
@@ -180,4 +182,13 @@ export async function loadLibrary(paths: readonly string[]): Promise<Library> {
   } catch (error) {
     throw new BackendError(`useBackend: TensorFlow must load from ${paths.join(' and ')}, got ${(error as Error).message} Run \`npx moe-backend doctor\`.`, { cause: error });
   }
+}
+
+/** Copies the bytes out of a `TF_Buffer`, which begins with an address and a length. */
+export function readBuffer(library: Library, buffer: Pointer): Uint8Array {
+  const head = new BigUint64Array(2);
+  library.memcpy(head, buffer, 16);
+  const bytes = new Uint8Array(Number(head[1]));
+  if (bytes.length > 0) library.memcpy(bytes, head[0]!, bytes.length);
+  return bytes;
 }

@@ -17,7 +17,10 @@ export function createStatus(library: Library): Status {
     pointer,
     check: (operation) => {
       if (library.TF_GetCode(pointer) === 0) return;
-      throw new BackendError(`${operation}: ${library.TF_Message(pointer).replace(DECORATION, '').trim()}`);
+      const message = library.TF_Message(pointer).replace(DECORATION, '').trim();
+      // Some functions write into it when they fail, and leave it as it is otherwise.
+      library.TF_SetStatus(pointer, 0, '');
+      throw new BackendError(`${operation}: ${message}`);
     },
   };
 }

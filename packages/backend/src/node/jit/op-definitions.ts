@@ -1,5 +1,5 @@
 import { BackendError } from '@moe/core';
-import type { Library } from '../library.js';
+import { type Library, readBuffer } from '../library.js';
 import { type Bytes, readFields } from './protobuf.js';
 
 /** An input of an operation: of one type, of the type that an attribute names, or a list of such. */
@@ -30,13 +30,10 @@ function parse(bytes: Bytes): OpDefinition {
   };
 }
 
-/** Bytes of the list of all operations that the library knows. A `TF_Buffer` begins with an address and a length. */
+/** Bytes of the list of all operations that the library knows. */
 function readOpList(library: Library): Bytes {
   const buffer = library.TF_GetAllOpList();
-  const head = new BigUint64Array(2);
-  library.memcpy(head, buffer, 16);
-  const bytes = new Uint8Array(Number(head[1]));
-  library.memcpy(bytes, head[0]!, bytes.length);
+  const bytes = readBuffer(library, buffer);
   library.TF_DeleteBuffer(buffer);
   return bytes;
 }

@@ -1,27 +1,30 @@
 import { BackendError } from '@moe/core';
-import type { TensorMetadata } from './binding.js';
-import type { Library, Pointer } from './library.js';
-import type { Status } from './status.js';
-import { toHandle } from './tensors.js';
+import type { TensorMetadata } from '../binding.js';
+import type { Context } from '../context.js';
+import { type Library, type Pointer, readBuffer } from '../library.js';
+import type { Status } from '../status.js';
+import { toHandle } from '../tensors.js';
+import { type Signature, readSignatures } from './signatures.js';
 
-interface SavedModel {
+interface Session {
   readonly session: Pointer;
   readonly graph: Pointer;
+  readonly signatures: ReadonlyMap<string, Signature>;
 }
 
 /** The part of the binding that loads and runs SavedModels, each in a session of its own. */
-export function createSavedModels(library: Library, status: Status, handleOf: (id: number) => Pointer, adopt: (handle: Pointer) => TensorMetadata) {
-  const models = new Map<number, SavedModel>();
+export function createSavedModels(library: Library, status: Status, { config }: Context, handleOf: (id: number) => Pointer, adopt: (handle: Pointer) => TensorMetadata) {
+  const models = new Map<number, Session>();
   let nextId = 0;
 
-  const modelOf = (id: number): SavedModel => {
+  const modelOf = (id: number): Session => {
     const model = models.get(id);
     if (model === undefined) throw new BackendError(`runSavedModel: model ${id} must be loaded, but it was deleted.`);
     return model;
   };
 
   /** An array of `TF_Output`: pairs of an operation's address and the number of its output. */
-  const endpoints = ({ graph }: SavedModel, names: readonly string[]): BigUint64Array =>
+  const endpoints = ({ graph }: Session, names: readonly string[]): BigUint64Array =>
     BigUint64Array.from(
       names.flatMap((name) => {
         const [operation = '', output = '0'] = name.split(':');
@@ -35,18 +38,24 @@ export function createSavedModels(library: Library, status: Status, handleOf: (i
     loadSavedModel(folder: string, tags: string): number {
       const options = library.TF_NewSessionOptions();
       const graph = library.TF_NewGraph();
+      const metaGraph = library.TF_NewBuffer();
       const names = tags.split(',');
-      const session = library.TF_LoadSessionFromSavedModel(options, null, folder, names, names.length, graph, null, status.pointer);
-      library.TF_DeleteSessionOptions(options);
       try {
+        library.TF_SetConfig(options, config, config.length, status.pointer);
         status.check('loadSavedModel');
+        const session = library.TF_LoadSessionFromSavedModel(options, null, folder, names, names.length, graph, metaGraph, status.pointer);
+        status.check('loadSavedModel');
+        models.set(nextId, { session, graph, signatures: readSignatures(readBuffer(library, metaGraph)) });
+        return nextId++;
       } catch (error) {
         library.TF_DeleteGraph(graph);
         throw error;
+      } finally {
+        library.TF_DeleteBuffer(metaGraph);
+        library.TF_DeleteSessionOptions(options);
       }
-      models.set(nextId, { session, graph });
-      return nextId++;
     },
+    signaturesOf: (id: number): ReadonlyMap<string, Signature> => modelOf(id).signatures,
     deleteSavedModel(id: number): void {
       const { session, graph } = modelOf(id);
       models.delete(id);
