@@ -2,12 +2,15 @@ export { type CountMacsOptions, countMacs, countParameters } from './counting/co
 export { BlockMoe } from './layers/block-moe.js';
 export type { MoeCall } from './layers/call-arguments.js';
 export { ConvMoe } from './layers/conv-moe.js';
+export { DenseMoe, type DenseMoeArgs } from './layers/dense-moe.js';
+export { LinearMoe } from './layers/linear-moe.js';
 export { registerMoeLayers } from './layers/register.js';
 export type { RoutedLayerArgs } from './layers/routed-layer.js';
 export { StageMoe } from './layers/stage-moe.js';
 export { type LogitsFnOptions, logitsFn } from './model/logits-fn.js';
 export { modelWeights } from './model/model-weights.js';
 export { moeModel } from './model/moe-model.js';
+export { type MlpOptions, mlp, mlpSpec } from './mlp.js';
 export { type BatchNormEstimate, type ReestimateBatchNormOptions, reestimateBatchNorm } from './model/reestimate-batch-norm.js';
 export { preactResnet, resnet, wideResnet } from './resnet.js';
 export { type BatchNormConvention, type BatchNormConventionName, batchNormConventions } from './spec/batch-norm-convention.js';
@@ -18,3 +21,6 @@ export type { HostArray, HostTensor, HostTensors } from './safetensors/host-tens
 export { type ReadSafetensorsOptions, type Safetensors, readSafetensors } from './safetensors/read-safetensors.js';
 export { type WriteSafetensorsOptions, writeSafetensors } from './safetensors/write-safetensors.js';
 export { type ResnetOptions, resnetSpec } from './spec/resnet-spec.js';
+export { type VitName, vitFromName } from './spec/vit-names.js';
+export { type VitMoeOptions, type VitOptions, vitSpec } from './spec/vit-spec.js';
+export { vit } from './vit.js';

@@ -2,7 +2,7 @@
 import { createRng } from '@moe/core';
 import type { Router } from '@moe/router';
 import { dispose } from '@tensorflow/tfjs-core';
-import { type WeightSpec, batchNormWeights, blockWeights, convWeights, linearWeights, outerSkipWeights, stageWeights } from '../layers/weights.js';
+import { type WeightSpec, attentionPoolWeights, attentionWeights, batchNormWeights, blockWeights, convWeights, feedForwardWeights, layerNormWeights, linearWeights, outerSkipWeights, patchWeights, stageWeights, tokenWeights } from '../layers/weights.js';
 import { partOutputShape } from '../spec/part-shape.js';
 import { type BlockSpec, type ConvSpec, type LayerPart, type RowShape, blockConvs, outerSkip } from '../spec/parts.js';
 
@@ -20,7 +20,7 @@ function routerWeights(router: Router, inputShape: RowShape): readonly WeightSha
 
 /** Numbers that an optimiser moves in one layer. */
 export function partParameters(part: LayerPart, inputShape: RowShape): number {
-  const routed = (router: Router, expert: readonly WeightSpec[]): number => router.numExperts * trainableSize(expert) + trainableSize(routerWeights(router, inputShape));
+  const routed = (router: Router, expert: readonly WeightSpec[], row = inputShape): number => router.numExperts * trainableSize(expert) + trainableSize(routerWeights(router, row));
   switch (part.kind) {
     case 'conv':
       return trainableSize(convWeights(part.conv, 'out'));
@@ -28,6 +28,22 @@ export function partParameters(part: LayerPart, inputShape: RowShape): number {
       return trainableSize(batchNormWeights(inputShape.at(-1)!));
     case 'linear':
       return trainableSize(linearWeights(inputShape[0]!, part.units));
+    case 'patches':
+      return trainableSize(patchWeights(part.patch, inputShape[2]!, part.width));
+    case 'tokens':
+      return trainableSize(tokenWeights(inputShape[0]! + Number(part.classToken), inputShape[1]!, part));
+    case 'layerNorm':
+      return trainableSize(layerNormWeights(inputShape.at(-1)!));
+    case 'attention':
+      return trainableSize(attentionWeights(inputShape[1]!));
+    case 'feedForward':
+      return trainableSize(feedForwardWeights(inputShape[1]!, part.hidden));
+    case 'attentionPool':
+      return trainableSize(attentionPoolWeights(inputShape[1]!, part.hidden));
+    case 'linearMoe':
+      return routed(part.router, linearWeights(inputShape[0]!, part.units));
+    case 'denseMoe':
+      return routed(part.router, feedForwardWeights(inputShape[1]!, part.hidden), inputShape.slice(1));
     case 'convMoe':
       return routed(part.router, convWeights(part.conv, 'in'));
     case 'blockMoe':
@@ -76,6 +92,14 @@ function gateMacs(router: Router, inputShape: RowShape): number {
   return total(macs);
 }
 
+/** Router and experts over all tokens of an example; a soft router's slots cost as much as tokens, and mixing costs two products and the scores. */
+function denseMoeMacs({ router, hidden }: Extract<LayerPart, { kind: 'denseMoe' }>, [tokens = 1, width = 1]: RowShape, topK: number | undefined): number {
+  const perToken = 2 * width * hidden;
+  const slots = router.options['slotsPerExpert'];
+  if (typeof slots === 'number') return router.numExperts * slots * (perToken + 3 * tokens * width);
+  return tokens * gateMacs(router, [width]) + (topK ?? router.topK) * tokens * perToken;
+}
+
 /** Multiply-adds of convolutions and matrix products for one row; `topK` replaces what the router says. */
 export function partMacs(part: LayerPart, inputShape: RowShape, topK?: number): number {
   switch (part.kind) {
@@ -83,6 +107,10 @@ export function partMacs(part: LayerPart, inputShape: RowShape, topK?: number): 
       return convMacs(part.conv, inputShape);
     case 'linear':
       return inputShape[0]! * part.units;
+    case 'linearMoe':
+      return gateMacs(part.router, inputShape) + (topK ?? part.router.topK) * inputShape[0]! * part.units;
+    case 'denseMoe':
+      return denseMoeMacs(part, inputShape, topK);
     case 'convMoe':
       return gateMacs(part.router, inputShape) + (topK ?? part.router.topK) * convMacs(part.conv, inputShape);
     case 'blockMoe':
@@ -91,6 +119,23 @@ export function partMacs(part: LayerPart, inputShape: RowShape, topK?: number): 
       const skip = outerSkip(part);
       return gateMacs(part.router, inputShape) + (topK ?? part.router.topK) * stageMacs(part.blocks, inputShape) + (skip === undefined ? 0 : convMacs(skip, inputShape));
     }
+    default:
+      return tokenMacs(part, inputShape);
+  }
+}
+
+/** Multiply-adds of the parts of a transformer without experts. */
+function tokenMacs(part: LayerPart, inputShape: RowShape): number {
+  const [tokens = 1, width = 1] = inputShape;
+  switch (part.kind) {
+    case 'patches':
+      return sizeOf(partOutputShape(part, inputShape)) * part.patch ** 2 * inputShape[2]!;
+    case 'attention':
+      return 4 * tokens * width ** 2 + 2 * tokens ** 2 * width;
+    case 'feedForward':
+      return 2 * tokens * width * part.hidden;
+    case 'attentionPool':
+      return (2 * tokens + 2) * width ** 2 + 2 * tokens * width + 2 * width * part.hidden;
     default:
       return 0;
   }

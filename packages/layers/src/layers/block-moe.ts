@@ -33,8 +33,8 @@ export class BlockMoe extends RoutedLayer {
     return { kind: 'blockMoe', block: this.block, router: this.router };
   }
 
-  protected get inChannels(): number {
-    return this.block.inChannels;
+  protected get rowShape(): readonly (number | null)[] {
+    return [null, null, this.block.inChannels];
   }
 
   protected expertWeights(): readonly WeightSpec[] {

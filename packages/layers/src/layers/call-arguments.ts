@@ -1,5 +1,5 @@
 import type { ForwardOptions, Routing } from '@moe/core';
-import type { Tensor1D } from '@tensorflow/tfjs-core';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 
 /** What a batch norm saw in one pass, over N values per channel; the tensors `[C]` live during the call only. */
@@ -18,6 +18,8 @@ export interface MoeCall {
   readonly options: ForwardOptions;
   /** Takes over the tensors of a routing; called once per MoE layer that evaluated its gate. */
   readonly collect: (routing: Routing) => void;
+  /** Combine weights of the last MoE layer, if it routed as many rows. */
+  readonly previous: (rows: number) => Tensor2D | undefined;
   /** Makes every batch norm use the statistics of the batch, and hands them over with the running mean that they would move. */
   readonly observeBatchNorm?: (movingMean: LayerVariable, statistics: BatchStatistics) => void;
 }

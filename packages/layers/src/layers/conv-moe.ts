@@ -27,8 +27,8 @@ export class ConvMoe extends RoutedLayer {
     return { kind: 'convMoe', conv: this.conv, router: this.router };
   }
 
-  protected get inChannels(): number {
-    return this.conv.inChannels;
+  protected get rowShape(): readonly (number | null)[] {
+    return [null, null, this.conv.inChannels];
   }
 
   protected expertWeights(): readonly WeightSpec[] {

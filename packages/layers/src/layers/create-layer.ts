@@ -3,13 +3,22 @@ import type { LayerSpec } from '../spec/parts.js';
 import { BatchNorm } from './batch-norm.js';
 import { BlockMoe } from './block-moe.js';
 import { ConvMoe } from './conv-moe.js';
+import { DenseMoe } from './dense-moe.js';
+import { LinearMoe } from './linear-moe.js';
 import { Conv } from './conv.js';
 import { Linear } from './linear.js';
 import { Normalize } from './normalize.js';
 import { StageMoe } from './stage-moe.js';
+import { Attention } from './tokens/attention.js';
+import { AttentionPool } from './tokens/attention-pool.js';
+import { FeedForward } from './tokens/feed-forward.js';
+import { LayerNorm } from './tokens/layer-norm.js';
+import { Patches } from './tokens/patches.js';
+import { Pool } from './tokens/pool.js';
+import { Tokens } from './tokens/tokens.js';
 
 /** The tfjs layer of a description; its weights are made when it is applied. */
-export function createLayer({ name, part }: LayerSpec, seed: number): layers.Layer {
+export function createLayer({ name, part, inputShape }: LayerSpec, seed: number): layers.Layer {
   switch (part.kind) {
     case 'normalize':
       return new Normalize({ name, mean: part.mean, std: part.std });
@@ -28,7 +37,27 @@ export function createLayer({ name, part }: LayerSpec, seed: number): layers.Lay
     case 'globalAveragePool':
       return layers.globalAveragePooling2d({ name });
     case 'linear':
-      return new Linear({ name, units: part.units, seed });
+      return new Linear({ name, units: part.units, seed, ...(part.start !== undefined && { start: part.start }), ...(part.activation !== undefined && { activation: part.activation }) });
+    case 'flatten':
+      return layers.flatten({ name });
+    case 'patches':
+      return new Patches({ name, patch: part.patch, width: part.width, seed });
+    case 'tokens':
+      return new Tokens({ name, classToken: part.classToken, position: part.position, seed });
+    case 'layerNorm':
+      return new LayerNorm({ name, seed });
+    case 'attention':
+      return new Attention({ name, heads: part.heads, seed });
+    case 'feedForward':
+      return new FeedForward({ name, hidden: part.hidden, seed });
+    case 'pool':
+      return new Pool({ name, pool: part.pool, seed });
+    case 'attentionPool':
+      return new AttentionPool({ name, heads: part.heads, hidden: part.hidden, seed });
+    case 'linearMoe':
+      return new LinearMoe({ name, width: inputShape[0]!, units: part.units, router: part.router, seed });
+    case 'denseMoe':
+      return new DenseMoe({ name, width: inputShape[1]!, hidden: part.hidden, router: part.router, seed, sharedStart: part.sharedStart });
     case 'convMoe':
       return new ConvMoe({ name, conv: part.conv, router: part.router, seed });
     case 'blockMoe':

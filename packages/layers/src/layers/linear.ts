@@ -1,32 +1,40 @@
-import { type Tensor, type Tensor2D, add, matMul, type serialization, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, relu, type serialization, tanh, tidy } from '@tensorflow/tfjs-core';
 import type { LayerVariable, Shape } from '@tensorflow/tfjs-layers';
+import { project } from '../ops/transformer.js';
 import type { LayerPart } from '../spec/parts.js';
-import { linearWeights } from './weights.js';
+import { linearWeights, zeroLinearWeights } from './weights.js';
 import { type LayerArgs, WeightedLayer, onlyTensor, rowShapeOf } from './weighted-layer.js';
+
+const ACTIVATIONS = { none: (x: Tensor): Tensor => x, relu: (x: Tensor): Tensor => relu(x), tanh: (x: Tensor): Tensor => tanh(x) };
 
 /** Matrix product and bias, on plain ops, so that unused weight gradients are not computed. */
 export class Linear extends WeightedLayer {
   static readonly className = 'MoeLinear';
   readonly units: number;
+  readonly start: 'uniform' | 'zeros';
+  readonly activation: 'none' | 'relu' | 'tanh';
   #weights: Readonly<Record<string, LayerVariable>> = {};
 
-  constructor(args: LayerArgs & { readonly units: number; readonly seed: number }) {
+  constructor(args: LayerArgs & { readonly units: number; readonly seed: number; readonly start?: 'uniform' | 'zeros'; readonly activation?: 'none' | 'relu' | 'tanh' }) {
     super(args);
     this.units = args.units;
+    this.start = args.start ?? 'uniform';
+    this.activation = args.activation ?? 'none';
   }
 
   get part(): LayerPart {
-    return { kind: 'linear', units: this.units };
+    return { kind: 'linear', units: this.units, start: this.start, activation: this.activation };
   }
 
   override build(inputShape: Shape): void {
-    this.#weights = this.addWeights(linearWeights(rowShapeOf(inputShape)[0]!, this.units));
+    const weights = this.start === 'zeros' ? zeroLinearWeights : linearWeights;
+    this.#weights = this.addWeights(weights(rowShapeOf(inputShape)[0]!, this.units));
     this.built = true;
   }
 
   override call(inputs: Tensor | Tensor[]): Tensor {
     const { kernel, bias } = this.#weights;
-    return tidy(() => add(matMul(onlyTensor(inputs) as Tensor, kernel!.read() as Tensor2D), bias!.read()));
+    return tidy(() => ACTIVATIONS[this.activation](project(onlyTensor(inputs), kernel!.read(), bias!.read())));
   }
 
   override computeOutputShape(inputShape: Shape): Shape {
@@ -34,6 +42,6 @@ export class Linear extends WeightedLayer {
   }
 
   override getConfig(): serialization.ConfigDict {
-    return { ...super.getConfig(), units: this.units };
+    return { ...super.getConfig(), units: this.units, start: this.start, activation: this.activation };
   }
 }

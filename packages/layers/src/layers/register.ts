@@ -2,10 +2,19 @@ import { serialization } from '@tensorflow/tfjs-core';
 import { BatchNorm } from './batch-norm.js';
 import { BlockMoe } from './block-moe.js';
 import { ConvMoe } from './conv-moe.js';
+import { DenseMoe } from './dense-moe.js';
+import { LinearMoe } from './linear-moe.js';
 import { Conv } from './conv.js';
 import { Linear } from './linear.js';
 import { Normalize } from './normalize.js';
 import { StageMoe } from './stage-moe.js';
+import { Attention } from './tokens/attention.js';
+import { AttentionPool } from './tokens/attention-pool.js';
+import { FeedForward } from './tokens/feed-forward.js';
+import { LayerNorm } from './tokens/layer-norm.js';
+import { Patches } from './tokens/patches.js';
+import { Pool } from './tokens/pool.js';
+import { Tokens } from './tokens/tokens.js';
 
 /**
  * Makes the layers of this package known to tfjs, so that `loadLayersModel` can build them.
@@ -18,5 +27,5 @@ import { StageMoe } from './stage-moe.js';
  * const model = await loadLayersModel(io.fromMemory(artifacts));
  */
 export function registerMoeLayers(): void {
-  for (const layer of [BatchNorm, BlockMoe, Conv, ConvMoe, Linear, Normalize, StageMoe]) serialization.registerClass(layer);
+  for (const layer of [BatchNorm, BlockMoe, Conv, ConvMoe, Linear, Normalize, StageMoe, DenseMoe, LinearMoe, Attention, AttentionPool, FeedForward, LayerNorm, Patches, Pool, Tokens]) serialization.registerClass(layer);
 }

@@ -1,7 +1,7 @@
-// Shapes: B batch, H W pixels, C channels, E experts.
-import { type MoeLayerInfo, createRng, expectArgument } from '@moe/core';
-import { type RouteContext, type Router, dispatch, routerFromConfig } from '@moe/router';
-import { type Tensor, type serialization, dispose, tidy } from '@tensorflow/tfjs-core';
+// Shapes: B batch, H W pixels, C channels, N tokens, D features, E experts.
+import { type ExpertMask, type MoeLayerInfo, createRng, expectArgument } from '@moe/core';
+import { type ExpertFn, type RouteContext, type Router, dispatch, routerFromConfig } from '@moe/router';
+import { type Tensor, type serialization, dispose, reshape, tidy } from '@tensorflow/tfjs-core';
 import type { LayerVariable, Shape } from '@tensorflow/tfjs-layers';
 import { partOutputShape } from '../spec/part-shape.js';
 import type { LayerPart } from '../spec/parts.js';
@@ -18,22 +18,31 @@ export interface RoutedLayerArgs extends LayerArgs {
   readonly router: Router | string;
   /** Decides the first weights, together with the name of the layer; integer ≥ 0. */
   readonly seed: number;
+  /** Whether all experts start with the same weights, as those of V-MoE do; then routing alone tells them apart. @defaultValue false */
+  readonly sharedStart?: boolean;
 }
 
 /** What is common to the MoE layers: a router in front of E experts of the same shape, each with weights of its own. */
 export abstract class RoutedLayer extends WeightedLayer {
   readonly router: Router;
+  readonly sharedStart: boolean;
   #routerWeights: Weights = {};
   #experts: readonly Weights[] = [];
 
   constructor(args: RoutedLayerArgs) {
     super(args);
+    this.sharedStart = args.sharedStart ?? false;
     this.router = typeof args.router === 'string' ? routerFromConfig(fromConfigText(args.router) as Parameters<typeof routerFromConfig>[0]) : args.router;
   }
 
   abstract get part(): LayerPart;
-  /** Channels that the experts take. */
-  protected abstract get inChannels(): number;
+  /** Shape of one input row as the experts take it, `null` where any size will do. */
+  protected abstract get rowShape(): readonly (number | null)[];
+  /** How many leading axes of an input count rows: 1 for images, 2 for the tokens of examples. */
+  protected get rowAxes(): number {
+    return 1;
+  }
+
   protected abstract expertWeights(): readonly WeightSpec[];
   protected abstract runExpert(weights: Weights, rows: Tensor, call: CallArguments): Tensor;
 
@@ -43,9 +52,10 @@ export abstract class RoutedLayer extends WeightedLayer {
   }
 
   override build(inputShape: Shape): void {
-    const channels = inputShape.at(-1);
-    expectArgument(this.getClassName(), `input of '${this.name}'`, inputShape.length === 4 && channels === this.inChannels, `have shape [B,H,W,${this.inChannels}]`, inputShape);
-    const initial = this.router.init(rowShapeOf(inputShape), createRng(this.seed).stream(this.name).stream('router'));
+    const row = inputShape.slice(this.rowAxes);
+    const fits = row.length === this.rowShape.length && this.rowShape.every((size, i) => size === null || size === row[i]);
+    expectArgument(this.getClassName(), `input of '${this.name}'`, fits, `have rows of shape [${this.rowShape.map((size) => size ?? '*').join(',')}]`, inputShape);
+    const initial = this.router.init(row.map((size) => size ?? 0), createRng(this.seed).stream(this.name).stream('router'));
     try {
       this.#routerWeights = Object.fromEntries(
         Object.entries(initial).map(([name, { value, trainable }]) => [name, this.addWeightFrom(`router/${name}`, value.shape, trainable, () => value)]),
@@ -55,7 +65,7 @@ export abstract class RoutedLayer extends WeightedLayer {
       dispose(Object.values(initial).flatMap(({ value }) => (value.isDisposed ? [] : [value])));
     }
     const specs = this.expertWeights();
-    this.#experts = Array.from({ length: this.router.numExperts }, (_, expert) => this.addWeights(specs, `expert${expert}/`));
+    this.#experts = Array.from({ length: this.router.numExperts }, (_, expert) => this.addWeights(specs, `expert${expert}/`, this.sharedStart ? 'expert/' : undefined));
     this.built = true;
   }
 
@@ -64,22 +74,32 @@ export abstract class RoutedLayer extends WeightedLayer {
     const choice = call.moe?.options.experts?.[this.name];
     const experts = this.#experts.map((weights) => (rows: Tensor) => this.runExpert(weights, rows, call));
     return tidy(() => {
-      const rows = onlyTensor(inputs);
-      if (typeof choice === 'number') return experts[choice]!(rows);
-      const { rng, gate } = call.moe?.options ?? {};
-      const context: RouteContext = {
-        training: call.training,
-        ...(rng !== undefined && { rng: rng.stream(this.name) }),
-        ...(choice !== undefined && { allowed: choice }),
-        ...(gate !== undefined && { gate }),
-      };
-      const weights = Object.fromEntries(Object.entries(this.#routerWeights).map(([name, weight]) => [name, weight.read()]));
-      const plan = this.router.route(weights, rows, context);
-      const { gateLogits, gates, combineWeights, auxLoss, droppedFraction, updates = {} } = plan;
-      call.moe?.collect({ layer: this.name, gateLogits, gates, combineWeights, auxLoss, droppedFraction });
-      if (call.updateStatistics) for (const [name, value] of Object.entries(updates)) this.#routerWeights[name]!.write(value);
-      return dispatch(plan, rows, experts);
+      const input: Tensor = onlyTensor(inputs);
+      const row = input.shape.slice(this.rowAxes);
+      const rows = this.rowAxes === 1 ? input : reshape(input, [-1, ...row]);
+      const outputs = this.#run(rows, experts, this.rowAxes === 1 ? 1 : input.shape[1]!, choice, call);
+      return this.rowAxes === 1 ? outputs : reshape(outputs, [...input.shape.slice(0, this.rowAxes), ...outputs.shape.slice(1)]);
     });
+  }
+
+  #run(rows: Tensor, experts: readonly ExpertFn[], rowsPerExample: number, choice: number | ExpertMask | undefined, call: CallArguments): Tensor {
+    if (typeof choice === 'number') return experts[choice]!(rows);
+    const { rng, gate } = call.moe?.options ?? {};
+    const previous = call.moe?.previous(rows.shape[0]!);
+    const context: RouteContext = {
+      training: call.training,
+      rowsPerExample,
+      ...(rng !== undefined && { rng: rng.stream(this.name) }),
+      ...(choice !== undefined && { allowed: choice }),
+      ...(gate !== undefined && { gate }),
+      ...(previous !== undefined && { previous }),
+    };
+    const weights = Object.fromEntries(Object.entries(this.#routerWeights).map(([name, weight]) => [name, weight.read()]));
+    const plan = this.router.route(weights, rows, context);
+    const { gateLogits, gates, combineWeights, auxLoss, droppedFraction, updates = {} } = plan;
+    call.moe?.collect({ layer: this.name, gateLogits, gates, combineWeights, auxLoss, droppedFraction });
+    if (call.updateStatistics) for (const [name, value] of Object.entries(updates)) this.#routerWeights[name]!.write(value);
+    return dispatch(plan, rows, experts);
   }
 
   override computeOutputShape(inputShape: Shape): Shape {
@@ -88,6 +108,6 @@ export abstract class RoutedLayer extends WeightedLayer {
 
   override getConfig(): serialization.ConfigDict {
     const { name, options } = this.router;
-    return { ...super.getConfig(), router: toConfigText({ name, options }) };
+    return { ...super.getConfig(), router: toConfigText({ name, options }), sharedStart: this.sharedStart };
   }
 }

@@ -39,8 +39,8 @@ export class StageMoe extends RoutedLayer {
     return { kind: 'stageMoe', blocks: this.blocks, residual: this.residual, router: this.router };
   }
 
-  protected get inChannels(): number {
-    return this.blocks[0]!.inChannels;
+  protected get rowShape(): readonly (number | null)[] {
+    return [null, null, this.blocks[0]!.inChannels];
   }
 
   protected expertWeights(): readonly WeightSpec[] {

@@ -47,13 +47,12 @@ export abstract class WeightedLayer extends layers.Layer {
     return this.addWeight(name, [...shape], 'float32', new ValueInitializer(make), undefined, trainable);
   }
 
-  /** Adds weights under a prefix such as `'expert0/'`; keys of the result are the names without it. */
-  protected addWeights(specs: readonly WeightSpec[], prefix = ''): Readonly<Record<string, LayerVariable>> {
+  /** Adds weights under a prefix such as `'expert0/'`, drawn as if it were `drawnAs`; keys of the result are the names without it. */
+  protected addWeights(specs: readonly WeightSpec[], prefix = '', drawnAs = prefix): Readonly<Record<string, LayerVariable>> {
     const rng = createRng(this.seed).stream(this.name);
     return Object.fromEntries(
       specs.map(({ name, shape, trainable, draw }) => {
-        const full = `${prefix}${name}`;
-        return [name, this.addWeightFrom(full, shape, trainable, () => tensor(draw(rng.stream(full)), [...shape]))];
+        return [name, this.addWeightFrom(`${prefix}${name}`, shape, trainable, () => tensor(draw(rng.stream(`${drawnAs}${name}`)), [...shape]))];
       }),
     );
   }

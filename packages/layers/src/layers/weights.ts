@@ -39,6 +39,57 @@ export function batchNormWeights(channels: number): readonly WeightSpec[] {
   ];
 }
 
+/** Xavier-uniform kernel `[from,to]`, or several of one fan, U(±√(6/(from + to))). */
+const xavier = (name: string, from: number, to: number, shape: readonly number[] = [from, to]): WeightSpec => {
+  const bound = Math.sqrt(6 / (from + to));
+  return { name, shape, trainable: true, draw: (rng) => rng.uniform(sizeOf(shape), -bound, bound) };
+};
+
+const normal = (name: string, shape: readonly number[], std: number): WeightSpec => ({ name, shape, trainable: true, draw: (rng) => rng.normal(sizeOf(shape), 0, std) });
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+
+/** Kernel and bias that start at 0, as the classifiers of vision transformers do. */
+export const zeroLinearWeights = (features: number, units: number): readonly WeightSpec[] => [
+  { name: 'kernel', shape: [features, units], trainable: true, draw: () => new Float32Array(features * units) },
+  constant('bias', units, 0, true),
+];
+
+/** Convolution of a patch to one token: LeCun-normal kernel `[p,p,C,D]`, bias 0. */
+export const patchWeights = (patch: number, channels: number, width: number): readonly WeightSpec[] => [
+  normal('kernel', [patch, patch, channels, width], 1 / Math.sqrt(patch * patch * channels)),
+  constant('bias', width, 0, true),
+];
+
+/** Class token 0 and learned positions N(0, 0.02²), where there are any. */
+export const tokenWeights = (tokens: number, width: number, { classToken, position }: { readonly classToken: boolean; readonly position: string }): readonly WeightSpec[] => [
+  ...(classToken ? [{ ...constant('class', width, 0, true), shape: [1, 1, width] }] : []),
+  ...(position === 'learned' ? [normal('position', [1, tokens, width], 0.02)] : []),
+];
+
+/** Scale 1 and shift 0. */
+export const layerNormWeights = (width: number): readonly WeightSpec[] => [constant('gamma', width, 1, true), constant('beta', width, 0, true)];
+
+/** Query, key, value and output projections, Xavier-uniform, biases 0. */
+export const attentionWeights = (width: number): readonly WeightSpec[] =>
+  ['query', 'key', 'value', 'out'].flatMap((name) => [xavier(`${name}/kernel`, width, width), constant(`${name}/bias`, width, 0, true)]);
+
+/** Two layers `[D,h]` and `[h,D]`, Xavier-uniform, biases N(0, 1e-6²). */
+export const feedForwardWeights = (width: number, hidden: number): readonly WeightSpec[] => [
+  xavier('in/kernel', width, hidden),
+  normal('in/bias', [hidden], 1e-6),
+  xavier('out/kernel', hidden, width),
+  normal('out/bias', [width], 1e-6),
+];
+
+/** A learned probe, attention, and a feed-forward residual behind a layer norm. */
+export const attentionPoolWeights = (width: number, hidden: number): readonly WeightSpec[] => [
+  xavier('probe', 1, width, [1, 1, width]),
+  ...under('attention', attentionWeights(width)),
+  ...under('norm', layerNormWeights(width)),
+  ...under('mlp', feedForwardWeights(width, hidden)),
+];
+
 /** Kernel and bias U(±1/√fan-in), the default of PyTorch. */
 export function linearWeights(features: number, units: number): readonly WeightSpec[] {
   const bound = 1 / Math.sqrt(features);

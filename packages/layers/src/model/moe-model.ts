@@ -84,7 +84,11 @@ export function moeModel(model: LayersModel): MoeModel {
       tensorsOf(routing).forEach(keep);
       collected.push(routing);
     };
-    const moe: MoeCall = { options: { ...options, ...(passRng !== undefined && { rng: passRng }) }, collect };
+    const previous = (rows: number): Tensor2D | undefined => {
+      const last = collected.at(-1)?.combineWeights;
+      return last?.shape[0] === rows ? last : undefined;
+    };
+    const moe: MoeCall = { options: { ...options, ...(passRng !== undefined && { rng: passRng }) }, collect, previous };
     try {
       const { logits, copies, auxLoss } = tidy(() => {
         const logits = model.apply(inputs, { training, moe }) as Tensor2D;

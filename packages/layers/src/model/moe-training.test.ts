@@ -105,11 +105,11 @@ describe('batch norm', () => {
     let weights: number[] = [];
     tidy(() => {
       const collect = ({ combineWeights }: { combineWeights: Tensor }): void => void (weights = Array.from(combineWeights.dataSync()));
-      layer(mixed).apply(features, { training: true, moe: { options: { training: true }, collect } });
+      layer(mixed).apply(features, { training: true, moe: { options: { training: true }, collect, previous: () => undefined } });
       const values = features.arraySync();
       ALL.forEach((_, e) => {
         const own = values.filter((_, row) => weights[row * E + e] === 1);
-        if (own.length > 0) layer(alone).apply(tensor(own) as Tensor4D, { training: true, moe: { options: { experts: { 'layer4.0': e } }, collect } });
+        if (own.length > 0) layer(alone).apply(tensor(own) as Tensor4D, { training: true, moe: { options: { experts: { 'layer4.0': e } }, collect, previous: () => undefined } });
       });
     });
     expect(valuesOf(mixed, /layer4.*moving/)).toBeAllClose(valuesOf(alone, /layer4.*moving/), { rtol: 1e-4, atol: 1e-5 });

@@ -77,6 +77,6 @@ describe('MoE layers among stock layers', () => {
 
   it('refuse an input of other channels, by name', () => {
     const moe = new ConvMoe({ name: 'wrong', conv: { inChannels: 4, filters: 5, kernelSize: 3, stride: 1 }, router, seed: 1 });
-    expect(() => moe.apply(input({ shape: [8, 8, 3] }))).toThrow("ConvMoe: input of 'wrong' must have shape [B,H,W,4], got [, 8, 8, 3].");
+    expect(() => moe.apply(input({ shape: [8, 8, 3] }))).toThrow("ConvMoe: input of 'wrong' must have rows of shape [*,*,4], got [, 8, 8, 3].");
   });
 });

@@ -29,7 +29,22 @@ export function partOutputShape(part: ShapedPart, inputShape: RowShape): RowShap
     case 'globalAveragePool':
       return [channels];
     case 'linear':
+    case 'linearMoe':
       return [part.units];
+    case 'flatten':
+      return [inputShape.reduce((product, size) => product * size, 1)];
+    case 'patches':
+      return [Math.floor(height / part.patch) * Math.floor(width / part.patch), part.width];
+    case 'tokens':
+      return [height + Number(part.classToken), width];
+    case 'pool':
+    case 'attentionPool':
+      return [width];
+    case 'layerNorm':
+    case 'attention':
+    case 'feedForward':
+    case 'denseMoe':
+      return inputShape;
     case 'normalize':
     case 'batchNorm':
     case 'relu':

@@ -2,7 +2,7 @@
 import type { Router } from '@moe/router';
 import type { BatchNormConventionName } from './batch-norm-convention.js';
 
-/** `[H,W,C]` of one image or feature map; `[C]` after pooling. */
+/** `[H,W,C]` of one image or feature map, `[N,D]` of the tokens of one; `[C]` after pooling. */
 export type RowShape = readonly number[];
 
 /** A convolution without bias, `kernelSize` odd, with `(kernelSize - 1) / 2` zeros on every side. */
@@ -46,7 +46,17 @@ export type LayerPart =
   | { readonly kind: 'zeroPad'; readonly padding: readonly [vertical: readonly [number, number], horizontal: readonly [number, number]] }
   | { readonly kind: 'maxPool'; readonly poolSize: number; readonly stride: number }
   | { readonly kind: 'globalAveragePool' }
-  | { readonly kind: 'linear'; readonly units: number }
+  | { readonly kind: 'linear'; readonly units: number; readonly start?: 'uniform' | 'zeros'; readonly activation?: 'none' | 'relu' | 'tanh' }
+  | { readonly kind: 'flatten' }
+  | { readonly kind: 'patches'; readonly patch: number; readonly width: number }
+  | { readonly kind: 'tokens'; readonly classToken: boolean; readonly position: 'learned' | 'sincos2d' | 'none' }
+  | { readonly kind: 'layerNorm' }
+  | { readonly kind: 'attention'; readonly heads: number }
+  | { readonly kind: 'feedForward'; readonly hidden: number }
+  | { readonly kind: 'pool'; readonly pool: 'token' | 'gap' }
+  | { readonly kind: 'attentionPool'; readonly heads: number; readonly hidden: number }
+  | { readonly kind: 'linearMoe'; readonly units: number; readonly router: Router }
+  | { readonly kind: 'denseMoe'; readonly hidden: number; readonly sharedStart: boolean; readonly router: Router }
   | { readonly kind: 'convMoe'; readonly conv: ConvSpec; readonly router: Router }
   | { readonly kind: 'blockMoe'; readonly block: BlockSpec; readonly router: Router }
   | { readonly kind: 'stageMoe'; readonly blocks: readonly BlockSpec[]; readonly residual: boolean; readonly router: Router };
