@@ -2,7 +2,7 @@
 import { type Tensor, type Tensor2D, type Tensor3D, type Tensor4D, add, matMul, mean, mul, reshape, rsqrt, softmax, square, sub, tanh, tidy, transpose } from '@tensorflow/tfjs-core';
 
 /** Added to the variance, as in V-MoE. */
-export const LAYER_NORM_EPS = 1e-6;
+const LAYER_NORM_EPS = 1e-6;
 
 /**
  * Layer norm over the last axis.
