@@ -6,7 +6,7 @@ import { type NetworkOptions, expectCommonOptions } from './spec/network-options
 import { partOutputShape } from './spec/part-shape.js';
 import type { LayerPart, LayerSpec, NetworkSpec } from './spec/parts.js';
 
-export interface MlpOptions extends Omit<NetworkOptions, 'moe'> {
+export interface MlpOptions extends Omit<NetworkOptions, 'moe' | 'batchNorm'> {
   /** Units of the hidden layers, in order. */
   readonly hidden: readonly number[];
   /** Which hidden layers (numbers from 0) are mixtures of such layers, and their router. @defaultValue dense */

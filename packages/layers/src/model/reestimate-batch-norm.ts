@@ -75,6 +75,7 @@ export async function reestimateBatchNorm(
   const moe: MoeCall = {
     options: {},
     collect: () => undefined,
+    previous: () => undefined,
     observeBatchNorm: (movingMean, statistics) => void pooled.set(movingMean, pool(pooled.get(movingMean), statistics)),
   };
   let count = 0;

@@ -45,19 +45,20 @@ export interface NetworkOptions {
 }
 
 export function expectNetworkOptions(caller: string, options: NetworkOptions, own: readonly string[]): void {
-  expectCommonOptions(caller, options, own);
+  const { batchNorm = 'pytorch' } = options;
+  expectCommonOptions(caller, options, [...own, 'batchNorm']);
+  expectOneOf(caller, 'batchNorm', batchNorm, Object.keys(batchNormConventions) as BatchNormConventionName[]);
   if (options.moe !== undefined) expectMoe(caller, options.moe);
 }
 
 /** Checks what networks of every kind share, except where they mix. */
-export function expectCommonOptions(caller: string, options: Omit<NetworkOptions, 'moe'>, own: readonly string[]): void {
-  expectKnownKeys(caller, options, [...own, 'classes', 'inputShape', 'normalize', 'batchNorm', 'moe', 'seed']);
-  const { classes, inputShape, normalize, batchNorm = 'pytorch', seed } = options;
+export function expectCommonOptions(caller: string, options: Omit<NetworkOptions, 'moe' | 'batchNorm'>, own: readonly string[]): void {
+  expectKnownKeys(caller, options, [...own, 'classes', 'inputShape', 'normalize', 'moe', 'seed']);
+  const { classes, inputShape, normalize, seed } = options;
   expectInteger(caller, 'classes', classes, 1);
   expectInteger(caller, 'seed', seed, 0);
   expectArgument(caller, 'inputShape', Array.isArray(inputShape) && inputShape.length === 3, 'be [height, width, channels]', inputShape);
   inputShape.forEach((size, i) => expectInteger(caller, `inputShape[${i}]`, size, 1));
-  expectOneOf(caller, 'batchNorm', batchNorm, Object.keys(batchNormConventions) as BatchNormConventionName[]);
   if (normalize !== undefined) expectNormalize(caller, normalize, inputShape[2]!);
 }
 

@@ -15,7 +15,7 @@ export interface VitMoeOptions {
   readonly sharedStart?: boolean;
 }
 
-export interface VitOptions extends Omit<NetworkOptions, 'moe'> {
+export interface VitOptions extends Omit<NetworkOptions, 'moe' | 'batchNorm'> {
   /** Side of a patch in pixels; must divide the image. */
   readonly patch: number;
   /** Features of a token, D. */
