@@ -30,7 +30,9 @@ const SHUT = -1e9;
 
 /** Router scores in which a softmax gives an expert that is not allowed exactly 0, `[T,E]`. */
 export function shutExperts(gateLogits: Tensor2D, allowed: RouteContext['allowed']): Tensor2D {
-  return allowed === undefined ? gateLogits : add(gateLogits, tensor2d([allowed.map((open) => (open ? 0 : SHUT))]));
+  if (allowed === undefined) return gateLogits;
+  expectArgument('shutExperts', 'context.allowed', allowed.length === gateLogits.shape[1], `have one entry per expert, ${gateLogits.shape[1]}`, allowed.length);
+  return add(gateLogits, tensor2d([allowed.map((open) => (open ? 0 : SHUT))]));
 }
 
 /** Softmax over the entries where `mask` is 1, `[T,E]`, 0 elsewhere: gates over their sum, without dividing two numbers that may both underflow. */
