@@ -53,6 +53,15 @@ describe.skipIf(findTensorflow() === undefined)('a cluster of processes (skipped
     for (const { wait } of all.slice(1)) expect(wait.ticks).toBeGreaterThan(3);
   });
 
+  it('of 3 makes the same calls many times over, exactly and with no more threads', async () => {
+    for (const ending of await startWorkers(3, 'repeat', 20)) {
+      const { wrong, started } = report<{ wrong: number[]; started: number }>(ending);
+      expect(wrong).toEqual([]);
+      // A thread for every call would be 225.
+      expect(started).toBeLessThan(40);
+    }
+  });
+
   it('of 4 fails on every worker within the time-out when one is killed, and names it', async () => {
     const endings = await startWorkers(4, 'die', 2);
     expect(endings.map(({ code }) => code)).toEqual([0, 0, 0, 'SIGKILL']);

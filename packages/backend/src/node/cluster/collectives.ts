@@ -8,33 +8,21 @@ import { TYPES } from '../types.js';
 /** Numbers that travel between workers. */
 export type Numbers = Float32Array | Int32Array;
 
-/** One collective operation of TensorFlow. */
-export interface Collective {
-  /** Number of the logical operation: the same on every worker, and never used before. */
-  readonly instance: number;
+/** The workers of a cluster, seen from one of them. */
+export interface Group {
+  readonly rank: number;
   /** Workers that take part. */
   readonly size: number;
   readonly timeoutSeconds: number;
-  readonly values: Numbers;
 }
 
-/** `TF_ABORTED` of `tensorflow/c/tf_status.h`. */
-const ABORTED = 10;
+/** Codes of `tensorflow/c/tf_status.h`. */
+const CODES = { deadlineExceeded: 4, aborted: 10 } as const;
 
 const int = (name: string, value: number): Attribute => ({ name, type: TYPES.TF_ATTR_INT, value });
 const text = (name: string, value: string): Attribute => ({ name, type: TYPES.TF_ATTR_STRING, value });
 
 const typeOf = (values: Numbers): number => (values instanceof Int32Array ? TYPES.TF_INT32 : TYPES.TF_FLOAT);
-
-function attributesOf({ instance, size, timeoutSeconds, values }: Collective): Attribute[] {
-  return [
-    { name: 'T', type: TYPES.TF_ATTR_TYPE, value: typeOf(values) },
-    int('group_size', size),
-    int('group_key', 1),
-    int('instance_key', instance),
-    { name: 'timeout_seconds', type: TYPES.TF_ATTR_FLOAT, value: timeoutSeconds },
-  ];
-}
 
 /**
  * TensorFlow's collective operations in a context of their own.
@@ -43,7 +31,26 @@ function attributesOf({ instance, size, timeoutSeconds, values }: Collective): A
  * The call that runs one returns when all workers have made it. It runs on a thread of its own, so that this process goes on meanwhile: timers, signals, progress.
  * One at a time: `status` belongs to these calls alone.
  */
-export function createCollectives(library: Library, status: Status, context: Pointer) {
+export function createCollectives(library: Library, status: Status, context: Pointer, { rank, size, timeoutSeconds }: Group) {
+  /** Numbers of the logical operations, by what tells them apart; workers that make the same calls in the same order come to the same ones. */
+  const instances = new Map<string, number>();
+
+  /** TensorFlow keeps a kernel and a record for every number: calls alike, which never overlap, share one. */
+  function instanceOf(call: string, values: Numbers): number {
+    const key = `${call} ${typeOf(values)} ${values.length}`;
+    const instance = instances.get(key) ?? instances.size + 1;
+    instances.set(key, instance);
+    return instance;
+  }
+
+  // No `timeout_seconds`: for every call, TensorFlow would start a thread that sleeps for all that time.
+  const attributesOf = (call: string, values: Numbers): Attribute[] => [
+    { name: 'T', type: TYPES.TF_ATTR_TYPE, value: typeOf(values) },
+    int('group_size', size),
+    int('group_key', 1),
+    int('instance_key', instanceOf(call, values)),
+  ];
+
   async function run(name: string, attributes: readonly Attribute[], values: Numbers | undefined): Promise<Numbers> {
     const inputs = values === undefined ? [] : [numbersToHandle(library, status, [values.length], typeOf(values), values)];
     const op = library.TFE_NewOp(context, name, status.pointer);
@@ -54,8 +61,7 @@ export function createCollectives(library: Library, status: Status, context: Poi
       status.check(name);
       const outputs = new BigUint64Array(1);
       const counts = Int32Array.of(outputs.length);
-      process.once('exit', abort);
-      await library.executeElsewhere(op, outputs, counts, status.pointer).finally(() => process.off('exit', abort));
+      await abortable(library.executeElsewhere(op, outputs, counts, status.pointer));
       status.check(name);
       return takeNumbers(outputs[0] as Pointer);
     } finally {
@@ -64,10 +70,26 @@ export function createCollectives(library: Library, status: Status, context: Poi
     }
   }
 
-  /** Node waits for the threads of koffi's before it ends: without this, until the other workers come or the time is out. */
-  function abort(): void {
+  async function abortable(execution: Promise<void>): Promise<void> {
+    let running = true;
+    // Node waits for the threads of koffi's before it ends: without this, until the other workers come or the time is out.
+    const leave = () => abort(CODES.aborted, 'The process ends.');
+    // If this process was busy for all that time, what came meanwhile is heard first.
+    const expire = () => setImmediate(() => running && abort(CODES.deadlineExceeded, 'The call timed out.'));
+    const timer = setTimeout(expire, timeoutSeconds * 1000);
+    process.once('exit', leave);
+    try {
+      await execution;
+    } finally {
+      running = false;
+      clearTimeout(timer);
+      process.off('exit', leave);
+    }
+  }
+
+  function abort(code: number, message: string): void {
     const ending = library.TF_NewStatus();
-    library.TF_SetStatus(ending, ABORTED, 'The process ends.');
+    library.TF_SetStatus(ending, code, message);
     library.TFE_AbortCollectiveOps(context, ending);
   }
 
@@ -81,24 +103,24 @@ export function createCollectives(library: Library, status: Status, context: Poi
 
   return {
     /** Sum or mean over all workers. Every element is added up along one ring and then handed round, so that all workers get the same bits. */
-    reduce: (collective: Collective, how: 'sum' | 'mean'): Promise<Numbers> =>
+    reduce: (values: Numbers, how: 'sum' | 'mean'): Promise<Numbers> =>
       run(
         'CollectiveReduce',
         [
-          ...attributesOf(collective),
+          ...attributesOf(how, values),
           text('merge_op', 'Add'),
           text('final_op', how === 'mean' ? 'Div' : 'Id'),
           text('communication_hint', 'ring'),
           { name: 'subdiv_offsets', type: TYPES.TF_ATTR_INT, value: [0] },
         ],
-        collective.values,
+        values,
       ),
-    /** The values of the one worker that sends. */
-    broadcast: (collective: Collective, sends: boolean): Promise<Numbers> =>
+    /** The values of the worker `root`. */
+    broadcast: (values: Numbers, root: number): Promise<Numbers> =>
       run(
-        sends ? 'CollectiveBcastSend' : 'CollectiveBcastRecv',
-        [...attributesOf(collective), { name: 'shape', type: TYPES.TF_ATTR_SHAPE, value: [collective.values.length] }],
-        sends ? collective.values : undefined,
+        rank === root ? 'CollectiveBcastSend' : 'CollectiveBcastRecv',
+        [...attributesOf(`broadcast ${root}`, values), { name: 'shape', type: TYPES.TF_ATTR_SHAPE, value: [values.length] }],
+        rank === root ? values : undefined,
       ),
   };
 }

@@ -3,7 +3,7 @@ import { findTensorflow } from '../installation.js';
 import { loadLibrary } from '../library.js';
 import { createStatus } from '../status.js';
 import { type Copies, type Tensors, bucket, expectTensors } from './buckets.js';
-import { type Collective, createCollectives } from './collectives.js';
+import { type Group, createCollectives } from './collectives.js';
 import { type ConnectClusterOptions, readConfiguration } from './configuration.js';
 import { findLostWorkers } from './lost-workers.js';
 import { encodeServerDef } from './server-def.js';
@@ -76,14 +76,13 @@ export async function connectCluster(options: ConnectClusterOptions = {}): Promi
   } catch (cause) {
     throw new BackendError(`connectCluster: the port of ${workers[rank]} must be free on this machine, but no server could start there. End what uses it, or choose another.`, { cause });
   }
-  const cluster = createCluster(createCollectives(library, status, context), workers, rank, timeoutSeconds);
+  const group: Group = { rank, size: workers.length, timeoutSeconds };
+  const cluster = createCluster(createCollectives(library, status, context, group), group, workers);
   await cluster.meet('connectCluster');
   return cluster.calls;
 }
 
-function createCluster(collectives: ReturnType<typeof createCollectives>, workers: readonly string[], rank: number, timeoutSeconds: number) {
-  const size = workers.length;
-  let instance = 0;
+function createCluster(collectives: ReturnType<typeof createCollectives>, { rank, size, timeoutSeconds }: Group, workers: readonly string[]) {
   let ended: BackendError | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -95,17 +94,17 @@ function createCluster(collectives: ReturnType<typeof createCollectives>, worker
     throw ended;
   }
 
-  function enqueue<T>(caller: string, task: (next: (values: Collective['values']) => Collective) => Promise<T>): Promise<T> {
+  function enqueue<T>(caller: string, task: () => Promise<T>): Promise<T> {
     const result = last.then(async () => {
       if (ended !== undefined) throw new BackendError(`${caller}: the cluster must be open, but it ended before. ${ended.message}`, { cause: ended });
-      return task((values) => ({ instance: ++instance, size, timeoutSeconds, values })).catch((error: unknown) => fail(caller, error));
+      return task().catch((error: unknown) => fail(caller, error));
     });
     last = result.catch(() => undefined);
     return result;
   }
 
   const meet = async (caller: string): Promise<void> => {
-    await enqueue(caller, (next) => collectives.reduce(next(Int32Array.of(1)), 'sum'));
+    await enqueue(caller, () => collectives.reduce(Int32Array.of(1), 'sum'));
   };
 
   const calls: Cluster = {
@@ -115,13 +114,13 @@ function createCluster(collectives: ReturnType<typeof createCollectives>, worker
       expectOneOf('allReduce', 'how', how, ['sum', 'mean']);
       expectTensors('allReduce', x, how === 'mean' ? ['float32'] : undefined);
       const exchange = bucket(x);
-      return enqueue('allReduce', (next) => exchange((values) => collectives.reduce(next(values), how)));
+      return enqueue('allReduce', () => exchange((values) => collectives.reduce(values, how)));
     },
     async broadcast(x, root = 0) {
       expectInteger('broadcast', 'root', root, 0, size - 1);
       expectTensors('broadcast', x);
       const exchange = bucket(x);
-      return enqueue('broadcast', (next) => exchange((values) => collectives.broadcast(next(values), rank === root)));
+      return enqueue('broadcast', () => exchange((values) => collectives.broadcast(values, root)));
     },
     barrier: () => meet('barrier'),
     async close() {

@@ -1,5 +1,6 @@
 // One worker of the tests, under TF_CONFIG: plays the scene of its argument, and prints what it saw as one line of JSON.
 import { createHash } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Tensor, enableProdMode, memory, tensor, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { createRng } from '@moe/core';
@@ -66,8 +67,32 @@ async function agree(cluster: Cluster) {
   return { ...result, closed: (await messageOf(() => cluster.barrier())).message };
 }
 
+/** Threads of this process, where they can be counted. */
+const threads = () => (existsSync('/proc/self/task') ? readdirSync('/proc/self/task').length : 0);
+
+/** The same few calls again and again, one by one and queued. */
+async function repeat(cluster: Cluster) {
+  const { rank, size } = cluster;
+  const wrong: number[] = [];
+  let before = 0;
+  for (let round = 0; round < 50; round++) {
+    if (round === 5) before = threads();
+    const own = [tensor1d([rank, round, 1]), tensor1d([rank, round, 1, 0, 0])] as const;
+    const calls = [cluster.allReduce(own[0]), cluster.allReduce(own[0], 'mean'), cluster.broadcast(own[0], size - 1), cluster.broadcast(own[0], 0), cluster.allReduce(own[1])];
+    const found = (await Promise.all(calls)).flatMap(take);
+    const total = (size * (size - 1)) / 2;
+    const expected = [total, size * round, size, total / size, round, 1, size - 1, round, 1, 0, round, 1, total, size * round, size, 0, 0];
+    if (found.length !== expected.length || found.some((value, i) => value !== expected[i])) wrong.push(round);
+    for (const t of own) t.dispose();
+  }
+  const started = threads() - before;
+  await cluster.close();
+  return { wrong, started };
+}
+
 const SCENES: Readonly<Record<string, (cluster: Cluster) => Promise<unknown>>> = {
   agree,
+  repeat,
   /** The last worker dies in the midst of a run. */
   async die(cluster) {
     const x = tensor1d([1, 2, 3, 4, 5]);
