@@ -1,41 +1,8 @@
 // Shapes: B batch, H W pixels, C channels, M classes.
 import { crossEntropy, sgd } from '@moe/adv-train';
-import { jit } from '@moe/backend';
 import { type Rng, createRng } from '@moe/core';
-import {
-  Reduction,
-  type Tensor,
-  type Tensor1D,
-  type Tensor2D,
-  type Tensor4D,
-  type TensorContainer,
-  add,
-  clipByValue,
-  conv2d,
-  dispose,
-  fill,
-  grad,
-  greater,
-  losses,
-  matMul,
-  maxPool,
-  maximum,
-  minimum,
-  mul,
-  oneHot,
-  onesLike,
-  relu,
-  reshape,
-  sign,
-  sub,
-  tensor,
-  tensor1d,
-  tidy,
-  valueAndGrad,
-  valueAndGrads,
-  where,
-  zerosLike,
-} from '@tensorflow/tfjs-core';
+import { Reduction, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, add, conv2d, dispose, grad, losses, matMul, maxPool, oneHot, relu, reshape, tensor, tensor1d, tidy, valueAndGrads, zerosLike } from '@tensorflow/tfjs-core';
+import { compiled, compiledAttack } from './compiled.js';
 import type { Subject } from './subject.js';
 
 const BATCH = 128;
@@ -67,19 +34,6 @@ function logitsOf(weights: readonly Tensor[], images: Tensor): Tensor2D {
   return add(matMul(reshape(second, [images.shape[0] ?? 0, kernel.shape[0]]), kernel), bias);
 }
 
-/** Of each row the point of higher loss, and that loss. */
-function keepHighest(point: Tensor, loss: Tensor, best: Tensor, highest: Tensor): Tensor[] {
-  const higher = greater(loss, highest);
-  return [where(reshape(higher, [BATCH, 1, 1, 1]), point, best), where(higher, loss, highest)];
-}
-
-/** Compiles a function of tensors, which takes two calls; the third is checked by `agreement.ts`. */
-function compiled<F extends (...args: never[]) => TensorContainer>(fn: F, ...args: Parameters<F>): F {
-  const fast = jit(fn);
-  for (let call = 0; call < 2; call++) dispose(fast(...args));
-  return fast;
-}
-
 /** A small network on 128 images `[28,28,1]`, 10 classes, where what happens around the arithmetic counts; compiled with `jit`. */
 export function cnn28(): Subject {
   const rng = createRng(1);
@@ -92,32 +46,11 @@ export function cnn28(): Subject {
   const [x, y] = [tensor(images, [...IMAGES]), tensor1d(labels, 'int32')];
   const truth = tidy(() => oneHot(y, CLASSES, 1, 0, 'float32'));
 
-  const rowLoss = (t: Tensor, ...w: readonly Tensor[]): Tensor1D => losses.softmaxCrossEntropy(truth, logitsOf(w, t), undefined, 0, Reduction.NONE);
+  const rowLoss = (t: Tensor, w: readonly Tensor[]): Tensor1D => losses.softmaxCrossEntropy(truth, logitsOf(w, t), undefined, 0, Reduction.NONE);
   const forward = compiled((t: Tensor, w: readonly Tensor[]) => logitsOf(w, t), x, weights);
-  const inputGradient = compiled((t: Tensor, w: readonly Tensor[]) => grad((u) => rowLoss(u, ...w))(t), x, weights);
+  const inputGradient = compiled((t: Tensor, w: readonly Tensor[]) => grad((u) => rowLoss(u, w))(t), x, weights);
 
-  /** One step of projected gradient ascent, and the point of highest loss so far. */
-  const ascend = (point: Tensor, best: Tensor, highest: Tensor, clean: Tensor, w: readonly Tensor[]): Tensor[] => {
-    const { value, grad: slope } = valueAndGrad((t) => rowLoss(t, ...w))(point, onesLike(highest) as Tensor1D);
-    const next = add(point, mul(sign(slope), ATTACK.stepSize));
-    const low = clipByValue(sub(clean, ATTACK.eps), 0, 1);
-    const high = clipByValue(add(clean, ATTACK.eps), 0, 1);
-    return [maximum(low, minimum(high, next)), ...keepHighest(point, value, best, highest)];
-  };
-  const lowest = fill([BATCH], -Infinity);
-  const step = compiled(ascend, x, x, lowest, x, weights);
-  const last = compiled((point: Tensor, best: Tensor, highest: Tensor, w: readonly Tensor[]) => keepHighest(point, rowLoss(point, ...w), best, highest), x, x, lowest, weights);
-  const attack = (): [best: Tensor, highest: Tensor] => {
-    let state = [x, x, lowest] as [Tensor, Tensor, Tensor];
-    const replace = (next: Tensor[]): void => {
-      if (state[0] !== x) dispose(state);
-      state = next as typeof state;
-    };
-    for (let t = 0; t < ATTACK.steps; t++) replace(step(...state, x, weights));
-    const [best, highest] = last(...state, weights) as [Tensor, Tensor];
-    dispose(state);
-    return [best, highest];
-  };
+  const attack = compiledAttack(rowLoss, x, weights, ATTACK);
 
   const optimizer = sgd({ momentum: 0.9 });
   const train = compiled((w: readonly Tensor[], m: readonly Tensor[]) => {
@@ -134,19 +67,19 @@ export function cnn28(): Subject {
     return loss ?? Number.NaN;
   };
   return {
-    weights: drawn,
+    weights: () => drawn,
     images,
     imageShape: IMAGES,
     labels,
     attack: ATTACK,
     passes: { function: { logits: () => forward(x, weights), inputGradient: () => inputGradient(x, weights) } },
     attackLosses: () => {
-      const [best, highest] = attack();
+      const [best, highest] = attack(weights);
       const found = Array.from(highest.dataSync());
       dispose([best, highest]);
       return found;
     },
     trainStep,
-    tasks: { forward: () => forward(x, weights).dispose(), 'train-step': async () => void (await trainStep()), 'pgd-10': () => dispose(attack()) },
+    tasks: { forward: () => forward(x, weights).dispose(), 'train-step': async () => void (await trainStep()), 'pgd-10': () => dispose(attack(weights)) },
   };
 }

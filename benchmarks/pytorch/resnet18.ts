@@ -2,8 +2,9 @@
 import { pgd } from '@moe/attacks';
 import { type LogitsFn, createRng } from '@moe/core';
 import { logitsFn, modelWeights, moeModel, resnet } from '@moe/layers';
-import { Reduction, type Tensor, type Tensor2D, dispose, grad, losses, oneHot, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { Reduction, type Tensor, type Tensor1D, type Tensor2D, dispose, grad, losses, oneHot, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { compiled, compiledAttack } from './compiled.js';
 import { stockResnet } from './stock-resnet.js';
 import type { NamedTensor, Pass, Subject } from './subject.js';
 import { steppedTraining } from './training.js';
@@ -21,6 +22,15 @@ function drawStatistics(network: LayersModel): void {
     const range = DRAWS[name.split('/')[1] ?? ''];
     if (range !== undefined) tidy(() => variable.assign(tensor(rng.stream(name).uniform(variable.size, ...range), variable.shape)));
   }
+}
+
+const weightsOf = (network: LayersModel): NamedTensor[] =>
+  modelWeights(network).map(({ name, variable }) => ({ name, shape: variable.shape, values: variable.dataSync() as Float32Array }));
+
+/** Calls `make` when the result is first asked for. */
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }
 
 /** Gives an ordinary model the weights of ours, name by name. */
@@ -43,26 +53,35 @@ function setWeights(stock: LayersModel, weights: readonly NamedTensor[]): void {
 export function resnet18(): Subject {
   const network = resnet({ depth: 18, width: 64, stem: 'cifar', classes: CLASSES, inputShape: [32, 32, 3], seed: 1 });
   drawStatistics(network);
-  const weights = modelWeights(network).map(({ name, variable }) => ({ name, shape: variable.shape, values: Float32Array.from(variable.dataSync()) }));
   const imageShape = [BATCH, 32, 32, 3] as const;
   const images = createRng(3).uniform(BATCH * 32 * 32 * 3);
   const labels = createRng(4).integers(BATCH, CLASSES);
   const [x, y] = [tensor(images, [...imageShape]), tensor1d(labels, 'int32')];
   const truth = tidy(() => oneHot(y, CLASSES, 1, 0, 'float32'));
-  const stock = stockResnet(CLASSES);
-  setWeights(stock, weights);
+  // Made when asked for: memory is measured, too.
+  const stock = once(() => {
+    const ordinary = stockResnet(CLASSES);
+    setWeights(ordinary, weightsOf(network));
+    return ordinary;
+  });
 
-  const passOf = (logits: LogitsFn): Pass => {
-    const gradient = grad((t: Tensor) => losses.softmaxCrossEntropy(truth, logits(t), undefined, 0, Reduction.SUM));
-    return { logits: () => logits(x), inputGradient: () => tidy(() => gradient(x)) };
-  };
+  const rowLoss = (logits: LogitsFn) => (t: Tensor): Tensor1D => losses.softmaxCrossEntropy(truth, logits(t), undefined, 0, Reduction.NONE);
   const model = logitsFn(moeModel(network));
-  const passes = { function: passOf(model), layers: passOf((t) => stock.apply(t) as Tensor2D) };
+  const gradientOf = (logits: LogitsFn) => (t: Tensor): Tensor => grad(rowLoss(logits))(t);
+  // The weights are variables, which compiled functions take with their present values.
+  const forward = once(() => compiled((t: Tensor) => model(t), x));
+  const inputGradient = once(() => compiled(gradientOf(model), x));
+  const compiledPgd = once(() => compiledAttack(rowLoss(model), x, [], ATTACK));
+  const ordinary: LogitsFn = (t) => stock().apply(t) as Tensor2D;
+  const passes: Record<string, Pass> = {
+    function: { logits: () => forward()(x), inputGradient: () => inputGradient()(x) },
+    layers: { logits: () => ordinary(x), inputGradient: () => gradientOf(ordinary)(x) },
+  };
   const attack = pgd({ ...ATTACK, start: 'none', goal: 'maxLoss' });
   const attacked = () => attack.perturb(model, x, y, { rng: createRng(1) });
   const trainStep = steppedTraining(moeModel(network), modelWeights(network), { inputs: images, labels, ids: labels, shape: imageShape });
   return {
-    weights,
+    weights: () => weightsOf(network),
     images,
     imageShape,
     labels,
@@ -76,10 +95,13 @@ export function resnet18(): Subject {
     },
     trainStep,
     tasks: {
-      forward: () => void passes.function.logits().dispose(),
-      'input-gradient': () => void passes.function.inputGradient().dispose(),
-      'input-gradient-layers': () => void passes.layers.inputGradient().dispose(),
+      forward: () => forward()(x).dispose(),
+      'forward-eager': () => model(x).dispose(),
+      'input-gradient': () => inputGradient()(x).dispose(),
+      'input-gradient-eager': () => gradientOf(model)(x).dispose(),
+      'input-gradient-layers': () => gradientOf(ordinary)(x).dispose(),
       'pgd-step': () => dispose(Object.values(attacked())),
+      'pgd-step-jit': () => dispose(compiledPgd()([])),
       'train-step': async () => void (await trainStep()),
     },
   };

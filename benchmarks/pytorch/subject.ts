@@ -4,7 +4,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 /** Something that both sides compute: a network with its weights, a batch, and what is done with them. */
 export interface Subject {
   /** Weights by the names of the peer's modules, in tfjs' layout. */
-  readonly weights: readonly NamedTensor[];
+  readonly weights: () => readonly NamedTensor[];
   /** `[B,H,W,C]` in [0, 1], row-major. */
   readonly images: Float32Array;
   readonly imageShape: readonly [number, number, number, number];

@@ -27,7 +27,7 @@ const prepared = (): Subject => {
 /** Weights, images and labels for the peer, as peer.py says. */
 async function write(folder: string, { weights, images, imageShape, labels, attack }: Subject): Promise<void> {
   const all = [
-    ...weights,
+    ...weights(),
     { name: 'images', shape: imageShape, values: images },
     { name: 'labels', shape: [labels.length], values: Float32Array.from(labels) },
     { name: 'attack', shape: [3], values: Float32Array.of(attack.eps, attack.stepSize, attack.steps) },

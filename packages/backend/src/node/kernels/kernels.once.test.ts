@@ -7,6 +7,7 @@ import {
   type Tensor3D,
   type Tensor4D,
   type Tensor5D,
+  add,
   avgPool,
   avgPool3d,
   backend,
@@ -89,6 +90,10 @@ describe.skipIf(!installed)('kernels of tensorflow', () => {
     ['depthwise convolution, padded', depthwise(2, 1, 'NHWC', 1, 'floor'), [2, 6, 7, 3], [3, 3, 3, 2]],
     ['depthwise convolution, uneven padding', depthwise(1, UNEVEN), [2, 5, 6, 3], [3, 3, 3, 2]],
     ['maximum, uneven padding', (x) => maxPool(x as Tensor4D, 3, 1, UNEVEN as never), [2, 5, 6, 3]],
+    ['bias of maps', (x, bias) => add(x!, bias!), [2, 5, 6, 3], [3]],
+    ['bias of rows', (x, bias) => add(x!, bias!), [4, 3], [3]],
+    ['vector added to a vector', (a, b) => add(a!, b!), [3], [3]],
+    ['single number added along the last axis', (x, b) => add(x!, b!), [4, 3], [1]],
     ['maximum in three dimensions, padded', (x) => maxPool3d(x as Tensor5D, 3, 2, 1, 'floor'), [2, 5, 6, 7, 3]],
   ])('has the values and gradients of cpu: %s', async (_name, fn, ...shapes) => {
     expect(await differenceFromCpu(fn, shapes, true)).toBeLessThan(1e-5);

@@ -1,3 +1,4 @@
+import { add } from './bias.js';
 import { CONVOLUTION_KERNELS } from './convolutions.js';
 import { FUSED_CONVOLUTION_KERNELS } from './fused-convolutions.js';
 import { einsum } from './einsum.js';
@@ -20,6 +21,7 @@ const TENSORFLOW_KERNELS: readonly TensorflowKernel[] = [
   ...FUSED_CONVOLUTION_KERNELS,
   ...POOLING_KERNELS,
   ...STRING_COMPARISONS,
+  add,
   bitwiseAnd,
   denseBincount,
   diag,
