@@ -24,3 +24,6 @@ export { type ResnetOptions, resnetSpec } from './spec/resnet-spec.js';
 export { type VitName, vitFromName } from './spec/vit-names.js';
 export { type VitMoeOptions, type VitOptions, vitSpec } from './spec/vit-spec.js';
 export { vit } from './vit.js';
+export { loadWeights } from './weights/load-weights.js';
+export { type TorchWeightsOptions, loadTorchWeights, torchWeights } from './weights/torch-weights.js';
+export { weightValues } from './weights/weight-values.js';

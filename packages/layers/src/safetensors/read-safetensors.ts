@@ -39,8 +39,8 @@ export function readSafetensors(bytes: Uint8Array, options: ReadSafetensorsOptio
   const tensors = entries.map(({ name, dtype, shape, begin, end }): [string, HostTensor] => {
     const type = STORED_TYPES.get(dtype)!;
     const content = bytes.subarray(dataStart + begin, dataStart + end);
-    // A typed array must begin at a multiple of its item size, which a file need not respect.
-    const { buffer, byteOffset } = content.byteOffset % type.bytes === 0 ? content : content.slice();
+    // A typed array must begin at a multiple of its item size, which a file need not respect. (`slice` of a Node Buffer would not copy.)
+    const { buffer, byteOffset } = content.byteOffset % type.bytes === 0 ? content : new Uint8Array(content);
     return [name, { shape, data: type.view(buffer, byteOffset, sizeOf(shape)) }];
   });
   return { tensors: new Map(tensors), metadata };
