@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { convGap, fixedRandomGate, gapFc, topKRouter } from '@moe/router';
 import { ENGINE, expectTensorsKept } from '@moe/testing';
-import { tensor, tidy } from '@tensorflow/tfjs-core';
+import { reshape, tensor, tidy, tile } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { logitsFn } from '../model/logits-fn.js';
@@ -45,8 +45,12 @@ const ON_THE_SPOT = {
 /** The images of fixtures/torch_models.py, and the largest distance of the model's logits from those in the file. */
 function distance(model: LayersModel, { shape, data }: HostTensor): number {
   const inputShape = model.inputs[0]!.shape.slice(1) as number[];
-  const pixels = Float32Array.from({ length: 100 * inputShape.reduce((a, b) => a * b) }, (_, i) => (Math.imul(i, 2_654_435_761) >>> 24) / 255);
-  const logits = tidy(() => Array.from(logitsFn(moeModel(model))(tensor(pixels, [100, ...inputShape])).dataSync()));
+  const squares = inputShape[0]! / 4;
+  const logits = tidy(() => {
+    const colours = Float32Array.from({ length: 100 * squares * squares * 3 }, (_, i) => (Math.imul(i, 2_654_435_761) >>> 24) / 255);
+    const pixels = tile(tensor(colours, [100, squares, 1, squares, 1, 3]), [1, 1, 4, 1, 4, 1]);
+    return Array.from(logitsFn(moeModel(model))(reshape(pixels, [100, ...inputShape])).dataSync());
+  });
   expect(shape).toEqual([100, logits.length / 100]);
   return logits.reduce((largest, value, i) => Math.max(largest, Math.abs(value - Number(data[i]))), 0);
 }
