@@ -2,6 +2,8 @@ export { type CountMacsOptions, countMacs, countParameters } from './counting/co
 export { BlockMoe } from './layers/block-moe.js';
 export type { MoeCall } from './layers/call-arguments.js';
 export { ConvMoe } from './layers/conv-moe.js';
+export { CustomMoe, type CustomMoeArgs } from './layers/custom-moe.js';
+export { PatchMoe, type PatchMoeArgs } from './layers/patch-moe.js';
 export { DenseMoe, type DenseMoeArgs } from './layers/dense-moe.js';
 export { LinearMoe } from './layers/linear-moe.js';
 export { registerMoeLayers } from './layers/register.js';
@@ -15,7 +17,7 @@ export { type BatchNormEstimate, type ReestimateBatchNormOptions, reestimateBatc
 export { preactResnet, resnet, wideResnet } from './resnet.js';
 export { type BatchNormConvention, type BatchNormConventionName, batchNormConventions } from './spec/batch-norm-convention.js';
 export type { MoeOptions, NetworkOptions } from './spec/network-options.js';
-export type { BlockKind, BlockSpec, ConvSpec, LayerPart, LayerSpec, NetworkSpec, RowShape } from './spec/parts.js';
+export type { BlockKind, BlockSpec, ConvSpec, LayerPart, LayerSpec, Mixture, NetworkSpec, RowShape } from './spec/parts.js';
 export { type PreactResnetOptions, type WideResnetOptions, preactResnetSpec, wideResnetSpec } from './spec/preactivation-spec.js';
 export type { HostArray, HostTensor, HostTensors } from './safetensors/host-tensor.js';
 export { type ReadSafetensorsOptions, type Safetensors, readSafetensors } from './safetensors/read-safetensors.js';

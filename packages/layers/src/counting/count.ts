@@ -2,7 +2,7 @@ import { ArgumentError, expectInteger, expectKnownKeys } from '@moe/core';
 import type { LayersModel, Shape } from '@tensorflow/tfjs-layers';
 import { rowShapeOf } from '../layers/weighted-layer.js';
 import { leafLayers } from '../model/leaf-layers.js';
-import type { LayerPart, LayerSpec, NetworkSpec } from '../spec/parts.js';
+import type { LayerPart, LayerSpec, NetworkSpec, RowShape } from '../spec/parts.js';
 import { partMacs, partParameters, total } from './part-costs.js';
 
 export interface CountMacsOptions {
@@ -10,14 +10,18 @@ export interface CountMacsOptions {
   readonly topK?: number;
 }
 
-type Counted = Pick<LayerSpec, 'name' | 'part' | 'inputShape'>;
+type Counted = Pick<LayerSpec, 'name' | 'part' | 'inputShape'> & { readonly gateShape?: RowShape };
 
 const isSpec = (model: NetworkSpec | LayersModel): model is NetworkSpec => 'classes' in model;
 
 /** The layers of this package in a model; others may have no weights, since nothing tells what they do with them. */
 function countedLayers(model: LayersModel): readonly Counted[] {
   return leafLayers(model).flatMap((layer): readonly Counted[] => {
-    if ('part' in layer) return [{ name: layer.name, part: layer.part as LayerPart, inputShape: rowShapeOf(layer.inboundNodes[0]!.inputShapes[0] as Shape) }];
+    if ('part' in layer && layer.part !== undefined) {
+      const part = layer.part as LayerPart;
+      const [inputShape, second] = (layer.inboundNodes[0]!.inputShapes as Shape[]).map(rowShapeOf);
+      return [{ name: layer.name, part, inputShape: inputShape!, ...('router' in part && second !== undefined && { gateShape: second }) }];
+    }
     if (layer.weights.length > 0) throw new ArgumentError(`countMacs: layer '${layer.name}' must be a layer of @moe/layers, got ${layer.getClassName()}.`);
     return [];
   });
@@ -54,5 +58,5 @@ export function countMacs(model: NetworkSpec | LayersModel, { topK, ...rest }: C
   if (topK !== undefined) {
     for (const { part } of layers) if ('router' in part) expectInteger('countMacs', 'topK', topK, 1, part.router.numExperts);
   }
-  return total(layers.map(({ part, inputShape }) => partMacs(part, inputShape, topK)));
+  return total(layers.map(({ part, inputShape, gateShape }) => partMacs(part, inputShape, topK, gateShape)));
 }

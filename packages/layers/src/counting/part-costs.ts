@@ -4,7 +4,8 @@ import type { Router } from '@moe/router';
 import { dispose } from '@tensorflow/tfjs-core';
 import { type WeightSpec, attentionPoolWeights, attentionWeights, batchNormWeights, blockWeights, convWeights, feedForwardWeights, layerNormWeights, linearWeights, outerSkipWeights, patchWeights, stageWeights, tokenWeights } from '../layers/weights.js';
 import { partOutputShape } from '../spec/part-shape.js';
-import { type BlockSpec, type ConvSpec, type LayerPart, type RowShape, blockConvs, outerSkip } from '../spec/parts.js';
+import { patchShape } from '../ops/image-patches.js';
+import { type BlockSpec, type ConvSpec, type LayerPart, type Mixture, type RowShape, blockConvs, outerSkip } from '../spec/parts.js';
 
 type WeightShape = Pick<WeightSpec, 'shape' | 'trainable'>;
 
@@ -20,7 +21,7 @@ function routerWeights(router: Router, inputShape: RowShape): readonly WeightSha
 
 /** Numbers that an optimiser moves in one layer. */
 export function partParameters(part: LayerPart, inputShape: RowShape): number {
-  const routed = (router: Router, expert: readonly WeightSpec[], row = inputShape): number => router.numExperts * trainableSize(expert) + trainableSize(routerWeights(router, row));
+  const routed = ({ router, sharedExperts = 0 }: Mixture, expert: readonly WeightSpec[], row = inputShape): number => (router.numExperts + sharedExperts) * trainableSize(expert) + trainableSize(routerWeights(router, row));
   switch (part.kind) {
     case 'conv':
       return trainableSize(convWeights(part.conv, 'out'));
@@ -41,15 +42,17 @@ export function partParameters(part: LayerPart, inputShape: RowShape): number {
     case 'attentionPool':
       return trainableSize(attentionPoolWeights(inputShape[1]!, part.hidden));
     case 'linearMoe':
-      return routed(part.router, linearWeights(inputShape[0]!, part.units));
+      return routed(part, linearWeights(inputShape[0]!, part.units));
     case 'denseMoe':
-      return routed(part.router, feedForwardWeights(inputShape[1]!, part.hidden), inputShape.slice(1));
+      return routed(part, feedForwardWeights(inputShape[1]!, part.hidden), inputShape.slice(1));
     case 'convMoe':
-      return routed(part.router, convWeights(part.conv, 'in'));
+      return routed(part, convWeights(part.conv, 'in'));
+    case 'patchMoe':
+      return routed(part, convWeights(part.conv, 'in'), patchShape(part, inputShape));
     case 'blockMoe':
-      return routed(part.router, blockWeights(part.block));
+      return routed(part, blockWeights(part.block));
     case 'stageMoe':
-      return routed(part.router, stageWeights(part.blocks)) + trainableSize(outerSkipWeights(part));
+      return routed(part, stageWeights(part.blocks)) + trainableSize(outerSkipWeights(part));
     default:
       return 0;
   }
@@ -92,32 +95,45 @@ function gateMacs(router: Router, inputShape: RowShape): number {
   return total(macs);
 }
 
+/** Experts that run per row. */
+const running = ({ router, sharedExperts = 0 }: Mixture, topK: number | undefined): number => (topK ?? router.topK) + sharedExperts;
+
 /** Router and experts over all tokens of an example; a soft router's slots cost as much as tokens, and mixing costs two products and the scores. */
-function denseMoeMacs({ router, hidden }: Extract<LayerPart, { kind: 'denseMoe' }>, [tokens = 1, width = 1]: RowShape, topK: number | undefined): number {
+function denseMoeMacs(part: Extract<LayerPart, { kind: 'denseMoe' }>, [tokens = 1, width = 1]: RowShape, topK: number | undefined, gateShape: RowShape): number {
+  const { router, hidden, sharedExperts = 0 } = part;
   const perToken = 2 * width * hidden;
   const slots = router.options['slotsPerExpert'];
-  if (typeof slots === 'number') return router.numExperts * slots * (perToken + 3 * tokens * width);
-  return tokens * gateMacs(router, [width]) + (topK ?? router.topK) * tokens * perToken;
+  if (typeof slots === 'number') return router.numExperts * slots * (perToken + 3 * tokens * width) + sharedExperts * tokens * perToken;
+  return tokens * gateMacs(router, gateShape.slice(1)) + running(part, topK) * tokens * perToken;
 }
 
-/** Multiply-adds of convolutions and matrix products for one row; `topK` replaces what the router says. */
-export function partMacs(part: LayerPart, inputShape: RowShape, topK?: number): number {
+/**
+ * Multiply-adds of convolutions and matrix products for one row.
+ *
+ * @param topK      - replaces what the router says.
+ * @param gateShape - of what the router sees.
+ */
+export function partMacs(part: LayerPart, inputShape: RowShape, topK?: number, gateShape = inputShape): number {
   switch (part.kind) {
     case 'conv':
       return convMacs(part.conv, inputShape);
     case 'linear':
       return inputShape[0]! * part.units;
     case 'linearMoe':
-      return gateMacs(part.router, inputShape) + (topK ?? part.router.topK) * inputShape[0]! * part.units;
+      return gateMacs(part.router, gateShape) + running(part, topK) * inputShape[0]! * part.units;
     case 'denseMoe':
-      return denseMoeMacs(part, inputShape, topK);
+      return denseMoeMacs(part, inputShape, topK, gateShape);
     case 'convMoe':
-      return gateMacs(part.router, inputShape) + (topK ?? part.router.topK) * convMacs(part.conv, inputShape);
+      return gateMacs(part.router, gateShape) + running(part, topK) * convMacs(part.conv, inputShape);
+    case 'patchMoe': {
+      const patches = (inputShape[0]! / part.patch) * (inputShape[1]! / part.patch);
+      return patches * gateMacs(part.router, patchShape(part, inputShape)) + running(part, topK) * convMacs(part.conv, inputShape);
+    }
     case 'blockMoe':
-      return gateMacs(part.router, inputShape) + (topK ?? part.router.topK) * blockMacs(part.block, inputShape);
+      return gateMacs(part.router, gateShape) + running(part, topK) * blockMacs(part.block, inputShape);
     case 'stageMoe': {
       const skip = outerSkip(part);
-      return gateMacs(part.router, inputShape) + (topK ?? part.router.topK) * stageMacs(part.blocks, inputShape) + (skip === undefined ? 0 : convMacs(skip, inputShape));
+      return gateMacs(part.router, gateShape) + running(part, topK) * stageMacs(part.blocks, inputShape) + (skip === undefined ? 0 : convMacs(skip, inputShape));
     }
     default:
       return tokenMacs(part, inputShape);

@@ -30,7 +30,7 @@ export class BlockMoe extends RoutedLayer {
   }
 
   get part(): LayerPart {
-    return { kind: 'blockMoe', block: this.block, router: this.router };
+    return { kind: 'blockMoe', block: this.block, ...this.mixture };
   }
 
   protected get rowShape(): readonly (number | null)[] {

@@ -24,7 +24,7 @@ export class ConvMoe extends RoutedLayer {
   }
 
   get part(): LayerPart {
-    return { kind: 'convMoe', conv: this.conv, router: this.router };
+    return { kind: 'convMoe', conv: this.conv, ...this.mixture };
   }
 
   protected get rowShape(): readonly (number | null)[] {

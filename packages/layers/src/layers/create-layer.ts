@@ -1,5 +1,5 @@
 import { layers } from '@tensorflow/tfjs-layers';
-import type { LayerSpec } from '../spec/parts.js';
+import type { LayerSpec, Mixture } from '../spec/parts.js';
 import { BatchNorm } from './batch-norm.js';
 import { BlockMoe } from './block-moe.js';
 import { ConvMoe } from './conv-moe.js';
@@ -8,6 +8,8 @@ import { LinearMoe } from './linear-moe.js';
 import { Conv } from './conv.js';
 import { Linear } from './linear.js';
 import { Normalize } from './normalize.js';
+import { PatchMoe } from './patch-moe.js';
+import type { RoutedLayerArgs } from './routed-layer.js';
 import { StageMoe } from './stage-moe.js';
 import { Attention } from './tokens/attention.js';
 import { AttentionPool } from './tokens/attention-pool.js';
@@ -16,6 +18,8 @@ import { LayerNorm } from './tokens/layer-norm.js';
 import { Patches } from './tokens/patches.js';
 import { Pool } from './tokens/pool.js';
 import { Tokens } from './tokens/tokens.js';
+
+const mixture = ({ router, sharedExperts = 0 }: Mixture, seed: number): Pick<RoutedLayerArgs, 'router' | 'sharedExperts' | 'seed'> => ({ router, sharedExperts, seed });
 
 /** The tfjs layer of a description; its weights are made when it is applied. */
 export function createLayer({ name, part, inputShape }: LayerSpec, seed: number): layers.Layer {
@@ -55,14 +59,16 @@ export function createLayer({ name, part, inputShape }: LayerSpec, seed: number)
     case 'attentionPool':
       return new AttentionPool({ name, heads: part.heads, hidden: part.hidden, seed });
     case 'linearMoe':
-      return new LinearMoe({ name, width: inputShape[0]!, units: part.units, router: part.router, seed });
+      return new LinearMoe({ name, width: inputShape[0]!, units: part.units, ...mixture(part, seed) });
     case 'denseMoe':
-      return new DenseMoe({ name, width: inputShape[1]!, hidden: part.hidden, router: part.router, seed, sharedStart: part.sharedStart });
+      return new DenseMoe({ name, width: inputShape[1]!, hidden: part.hidden, ...mixture(part, seed), sharedStart: part.sharedStart });
     case 'convMoe':
-      return new ConvMoe({ name, conv: part.conv, router: part.router, seed });
+      return new ConvMoe({ name, conv: part.conv, ...mixture(part, seed) });
+    case 'patchMoe':
+      return new PatchMoe({ name, conv: part.conv, patch: part.patch, ...mixture(part, seed) });
     case 'blockMoe':
-      return new BlockMoe({ name, block: part.block, router: part.router, seed });
+      return new BlockMoe({ name, block: part.block, ...mixture(part, seed) });
     case 'stageMoe':
-      return new StageMoe({ name, blocks: part.blocks, residual: part.residual, router: part.router, seed });
+      return new StageMoe({ name, blocks: part.blocks, residual: part.residual, ...mixture(part, seed) });
   }
 }

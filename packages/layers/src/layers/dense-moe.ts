@@ -39,7 +39,7 @@ export class DenseMoe extends RoutedLayer {
   }
 
   get part(): LayerPart {
-    return { kind: 'denseMoe', hidden: this.hidden, sharedStart: this.sharedStart, router: this.router };
+    return { kind: 'denseMoe', hidden: this.hidden, sharedStart: this.sharedStart, ...this.mixture };
   }
 
   protected get rowShape(): readonly number[] {

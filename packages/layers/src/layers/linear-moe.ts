@@ -25,7 +25,7 @@ export class LinearMoe extends RoutedLayer {
   }
 
   get part(): LayerPart {
-    return { kind: 'linearMoe', units: this.units, router: this.router };
+    return { kind: 'linearMoe', units: this.units, ...this.mixture };
   }
 
   protected get rowShape(): readonly number[] {

@@ -36,7 +36,7 @@ export class StageMoe extends RoutedLayer {
   }
 
   get part(): LayerPart {
-    return { kind: 'stageMoe', blocks: this.blocks, residual: this.residual, router: this.router };
+    return { kind: 'stageMoe', blocks: this.blocks, residual: this.residual, ...this.mixture };
   }
 
   protected get rowShape(): readonly (number | null)[] {

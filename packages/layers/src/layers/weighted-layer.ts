@@ -9,6 +9,9 @@ export type LayerArgs = NonNullable<ConstructorParameters<typeof layers.Layer>[0
 /** tfjs' `Shape` without the batch axis. */
 export const rowShapeOf = (shape: Shape | Shape[]): readonly number[] => (shape as Shape).slice(1).map((size) => size ?? 0);
 
+/** The first of several shapes, or the only one. */
+export const onlyShape = (shape: Shape | Shape[]): Shape => (Array.isArray(shape[0]) ? shape[0] : shape) as Shape;
+
 export const onlyTensor = (inputs: Tensor | Tensor[]): Tensor4D => (Array.isArray(inputs) ? inputs[0] : inputs) as Tensor4D;
 
 /** Hands tfjs a first value that is made only when it is needed. */

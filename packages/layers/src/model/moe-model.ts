@@ -1,11 +1,10 @@
 // Shapes: B batch, H W pixels, C channels, M classes, T rows, E experts.
 import { type ForwardOptions, type ForwardResult, type MoeLayerInfo, type MoeModel, type Routing, expectArgument, expectInteger, expectKnownKeys, expectNumber, expectShape } from '@moe/core';
-import { type Scalar, type Tensor, type Tensor2D, add, clone, dispose, keep, scalar, tidy } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, type Tensor2D, add, clone, scalar, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import type { MoeCall } from '../layers/call-arguments.js';
+import { type RoutingTensors, collectRoutings, routingTensors } from './collect-routings.js';
 import { leafLayers } from './leaf-layers.js';
-
-type Tensors = [gateLogits: Tensor2D, gates: Tensor2D, combineWeights: Tensor2D, auxLoss: Scalar];
 
 const OPTIONS = ['training', 'updateStatistics', 'rng', 'experts', 'gate'];
 
@@ -36,9 +35,7 @@ function expectOptions(options: ForwardOptions, infos: readonly MoeLayerInfo[]):
   }
 }
 
-const tensorsOf = ({ gateLogits, gates, combineWeights, auxLoss }: Routing): Tensors => [gateLogits, gates, combineWeights, auxLoss];
-
-const withTensors = (routing: Routing, [gateLogits, gates, combineWeights, auxLoss]: Tensors): Routing => ({
+const withTensors = (routing: Routing, [gateLogits, gates, combineWeights, auxLoss]: RoutingTensors): Routing => ({
   ...routing,
   gateLogits,
   gates,
@@ -78,28 +75,19 @@ export function moeModel(model: LayersModel): MoeModel {
     expectArgument('forward', 'inputs', inputs.dtype === 'float32', "have dtype 'float32'", inputs.dtype, 'Scale pixels to [0, 1].');
     const { training = false, rng } = options;
     const passRng = training ? rng?.at(rng.nextSeed()) : rng;
-    const collected: Routing[] = [];
-    const collect = (routing: Routing): void => {
-      // The layers' own scopes end before the pass does.
-      tensorsOf(routing).forEach(keep);
-      collected.push(routing);
-    };
-    const previous = (rows: number): Tensor2D | undefined => {
-      const last = collected.at(-1)?.combineWeights;
-      return last?.shape[0] === rows ? last : undefined;
-    };
+    const { collected, collect, previous, release } = collectRoutings();
     const moe: MoeCall = { options: { ...options, ...(passRng !== undefined && { rng: passRng }) }, collect, previous };
     try {
       const { logits, copies, auxLoss } = tidy(() => {
         const logits = model.apply(inputs, { training, moe }) as Tensor2D;
         // Clones belong to the scope of the caller, and gradients flow through them.
-        const copies = collected.map((routing) => tensorsOf(routing).map((tensor) => clone(tensor)) as Tensors);
+        const copies = collected.map((routing) => routingTensors(routing).map((tensor) => clone(tensor)) as RoutingTensors);
         const auxLoss = copies.reduce<Scalar>((total, [, , , loss]) => add(total, loss), scalar(0));
         return { logits, copies, auxLoss };
       });
       return { logits, routing: collected.map((routing, i) => withTensors(routing, copies[i]!)), auxLoss };
     } finally {
-      dispose(collected.map(tensorsOf));
+      release();
     }
   };
   return { moeLayers, forward };

@@ -4,6 +4,7 @@ import { type Tensor, type Tensor1D, add, clone, dispose, keep, mul, square, sub
 import type { LayerVariable, LayersModel } from '@tensorflow/tfjs-layers';
 import { unbiasing } from '../layers/apply-batch-norm.js';
 import type { BatchStatistics, MoeCall } from '../layers/call-arguments.js';
+import { collectRoutings } from './collect-routings.js';
 import { leafLayers } from './leaf-layers.js';
 
 export interface ReestimateBatchNormOptions {
@@ -72,17 +73,17 @@ export async function reestimateBatchNorm(
   expectInteger('reestimateBatchNorm', 'minRows', minRows, 1);
   const rowShape = model.inputs[0]!.shape.slice(1).map((size) => size ?? '*');
   const pooled = new Map<LayerVariable, BatchStatistics>();
-  const moe: MoeCall = {
-    options: {},
-    collect: () => undefined,
-    previous: () => undefined,
-    observeBatchNorm: (movingMean, statistics) => void pooled.set(movingMean, pool(pooled.get(movingMean), statistics)),
-  };
+  const observeBatchNorm: MoeCall['observeBatchNorm'] = (movingMean, statistics) => void pooled.set(movingMean, pool(pooled.get(movingMean), statistics));
   let count = 0;
   try {
     for await (const images of batches) {
       expectShape('reestimateBatchNorm', { images }, ['B', ...rowShape]);
-      tidy(() => void model.apply(images, { training: false, moe }));
+      const { collect, previous, release } = collectRoutings();
+      try {
+        tidy(() => void model.apply(images, { training: false, moe: { options: {}, collect, previous, observeBatchNorm } satisfies MoeCall }));
+      } finally {
+        release();
+      }
       count += 1;
     }
     expectArgument('reestimateBatchNorm', 'batches', count > 0, 'hold at least one batch', count);

@@ -1,7 +1,7 @@
 import { type ForwardOptions, type MoeModel, createRng } from '@moe/core';
 import { gapFc, topKRouter } from '@moe/router';
-import { type Tensor, type Tensor4D, type Variable, clone, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { type Tensor, type Tensor4D, type Variable, clone, io, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { resnet } from '../resnet.js';
 import type { MoeOptions } from '../spec/network-options.js';
 import type { ResnetOptions } from '../spec/resnet-spec.js';
@@ -35,3 +35,13 @@ export function equaliseExperts(model: LayersModel, layer: string): void {
 /** Makes a GAP-FC gate send every row to one expert. */
 export const sendAllTo = (model: LayersModel, layer: string, expert: number): void =>
   tidy(() => weight(model, `${layer}/router/bias`).assign(tensor1d(ALL.map((_, e) => (e === expert ? 100 : 0)))));
+
+/** The model that a saved file gives. */
+export async function reload(model: LayersModel): Promise<LayersModel> {
+  let saved: io.ModelArtifacts | undefined;
+  await model.save(io.withSaveHandler((artifacts) => {
+    saved = { ...(JSON.parse(JSON.stringify({ ...artifacts, weightData: undefined })) as io.ModelArtifacts), weightData: artifacts.weightData! };
+    return Promise.resolve({ modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } });
+  }));
+  return loadLayersModel(io.fromMemory(saved!));
+}

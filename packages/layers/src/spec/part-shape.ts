@@ -11,6 +11,7 @@ export function partOutputShape(part: ShapedPart, inputShape: RowShape): RowShap
   switch (part.kind) {
     case 'conv':
     case 'convMoe':
+    case 'patchMoe':
       return convolved(part.conv.stride, part.conv.filters);
     case 'blockMoe':
       return convolved(part.block.stride, part.block.filters);

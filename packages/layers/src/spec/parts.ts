@@ -36,6 +36,13 @@ export interface BlockSpec {
 
 export type BlockKind = 'basic' | 'bottleneck' | 'preactivation';
 
+/** How experts are mixed. */
+export interface Mixture {
+  readonly router: Router;
+  /** Experts that every row passes besides. @defaultValue 0 */
+  readonly sharedExperts?: number;
+}
+
 /** What one layer computes; plain data, no weights. */
 export type LayerPart =
   | { readonly kind: 'normalize'; readonly mean: readonly number[]; readonly std: readonly number[] }
@@ -55,11 +62,12 @@ export type LayerPart =
   | { readonly kind: 'feedForward'; readonly hidden: number }
   | { readonly kind: 'pool'; readonly pool: 'token' | 'gap' }
   | { readonly kind: 'attentionPool'; readonly heads: number; readonly hidden: number }
-  | { readonly kind: 'linearMoe'; readonly units: number; readonly router: Router }
-  | { readonly kind: 'denseMoe'; readonly hidden: number; readonly sharedStart: boolean; readonly router: Router }
-  | { readonly kind: 'convMoe'; readonly conv: ConvSpec; readonly router: Router }
-  | { readonly kind: 'blockMoe'; readonly block: BlockSpec; readonly router: Router }
-  | { readonly kind: 'stageMoe'; readonly blocks: readonly BlockSpec[]; readonly residual: boolean; readonly router: Router };
+  | ({ readonly kind: 'linearMoe'; readonly units: number } & Mixture)
+  | ({ readonly kind: 'denseMoe'; readonly hidden: number; readonly sharedStart: boolean } & Mixture)
+  | ({ readonly kind: 'convMoe'; readonly conv: ConvSpec } & Mixture)
+  | ({ readonly kind: 'patchMoe'; readonly conv: ConvSpec; readonly patch: number } & Mixture)
+  | ({ readonly kind: 'blockMoe'; readonly block: BlockSpec } & Mixture)
+  | ({ readonly kind: 'stageMoe'; readonly blocks: readonly BlockSpec[]; readonly residual: boolean } & Mixture);
 
 /** One layer of a network and where its inputs come from. */
 export interface LayerSpec {
