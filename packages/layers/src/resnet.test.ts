@@ -4,9 +4,11 @@ import { expectTensorsKept } from '@moe/testing';
 import { type Scalar, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, add, batchNorm, conv2d, dispose, div, io, losses, matMul, maxPool, mean, memory, oneHot, relu, square, sub, sum, tensor, tensor1d, tidy, variableGrads } from '@tensorflow/tfjs-core';
 import { loadLayersModel } from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
+import { countMacs, countParameters } from './counting/count.js';
 import { moeModel } from './model/moe-model.js';
 import { modelWeights } from './model/model-weights.js';
 import { preactResnet, resnet, wideResnet } from './resnet.js';
+import { wideResnetSpec } from './spec/preactivation-spec.js';
 import { type ResnetOptions, resnetSpec } from './spec/resnet-spec.js';
 
 const TINY: ResnetOptions = { depth: 10, width: 2, stem: 'cifar', classes: 3, inputShape: [8, 8, 3], seed: 5 };
@@ -204,6 +206,34 @@ describe('networks of other blocks', () => {
     dispose([x, slopes]);
     model.dispose();
     copy.dispose();
+  });
+
+  it.each([
+    ['block', resnet],
+    ['conv', resnet],
+    ['stage', resnet],
+    ['block', wideResnet],
+  ] as const)('%s experts (case %#) route by the image alone with gateFrom, and count shared experts', (kind, make) => {
+    const seen: (readonly number[])[] = [];
+    const normalize = { mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.5] };
+    const moe = { at: 'layer3', kind, gateFrom: 'image', sharedExperts: 1, ...(kind === 'stage' && { innerWidth: () => 3 }), router: (shape: readonly number[]) => (seen.push(shape), topKRouter({ numExperts: 2, gate: convGap() })) } as const;
+    const options = make === resnet ? { ...TINY, normalize, moe } : { ...base, depth: 10, widen: 1, normalize, moe };
+    const model = make(options as never);
+    const spec = make === resnet ? resnetSpec(options as never) : wideResnetSpec(options as never);
+    expect(seen.every((shape) => shape.join() === '8,8,3')).toBe(true);
+    expect([countParameters(model), countMacs(model)]).toEqual([countParameters(spec), countMacs(spec)]);
+    const x = images(4, [8, 8, 3]);
+    tidy(() => {
+      const kernels = new Map(modelWeights(model).map(({ name, variable }) => [name, variable]));
+      expect(modelWeights(model).some(({ name }) => name.includes('/shared0/'))).toBe(true);
+      const scale = div(sub(x, tensor1d(normalize.mean)), tensor1d(normalize.std)) as Tensor4D;
+      moeModel(model).forward(x).routing.forEach(({ layer, gateLogits }) => {
+        const logits = mean(conv2d(scale, kernels.get(`${layer}/router/kernel`) as unknown as Tensor4D, 1, 'valid'), [1, 2]);
+        expect(gateLogits).toBeAllClose(logits, { rtol: 1e-3, atol: 1e-4 });
+      });
+    });
+    model.dispose();
+    x.dispose();
   });
 
   it('a narrow stage adds its skip to the mixture', () => {

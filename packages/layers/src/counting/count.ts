@@ -2,7 +2,7 @@ import { ArgumentError, expectInteger, expectKnownKeys } from '@moe/core';
 import type { LayersModel, Shape } from '@tensorflow/tfjs-layers';
 import { rowShapeOf } from '../layers/weighted-layer.js';
 import { leafLayers } from '../model/leaf-layers.js';
-import type { LayerPart, LayerSpec, NetworkSpec, RowShape } from '../spec/parts.js';
+import type { LayerPart, LayerSpec, NetworkSpec } from '../spec/parts.js';
 import { partMacs, partParameters, total } from './part-costs.js';
 
 export interface CountMacsOptions {
@@ -10,7 +10,7 @@ export interface CountMacsOptions {
   readonly topK?: number;
 }
 
-type Counted = Pick<LayerSpec, 'name' | 'part' | 'inputShape'> & { readonly gateShape?: RowShape };
+type Counted = Pick<LayerSpec, 'name' | 'part' | 'inputShape' | 'gateShape'>;
 
 const isSpec = (model: NetworkSpec | LayersModel): model is NetworkSpec => 'classes' in model;
 
@@ -37,7 +37,7 @@ function countedLayers(model: LayersModel): readonly Counted[] {
  */
 export function countParameters(model: NetworkSpec | LayersModel): number {
   if (!isSpec(model)) return total(model.trainableWeights.map(({ shape }) => shape.reduce<number>((a, b) => a * (b ?? 1), 1)));
-  return total(model.layers.map(({ part, inputShape }) => partParameters(part, inputShape)));
+  return total(model.layers.map(({ part, inputShape, gateShape }) => partParameters(part, inputShape, gateShape)));
 }
 
 /**

@@ -20,8 +20,8 @@ function routerWeights(router: Router, inputShape: RowShape): readonly WeightSha
 }
 
 /** Numbers that an optimiser moves in one layer. */
-export function partParameters(part: LayerPart, inputShape: RowShape): number {
-  const routed = ({ router, sharedExperts = 0 }: Mixture, expert: readonly WeightSpec[], row = inputShape): number => (router.numExperts + sharedExperts) * trainableSize(expert) + trainableSize(routerWeights(router, row));
+export function partParameters(part: LayerPart, inputShape: RowShape, gateShape = inputShape): number {
+  const routed = ({ router, sharedExperts = 0 }: Mixture, expert: readonly WeightSpec[], row = gateShape): number => (router.numExperts + sharedExperts) * trainableSize(expert) + trainableSize(routerWeights(router, row));
   switch (part.kind) {
     case 'conv':
       return trainableSize(convWeights(part.conv, 'out'));
@@ -44,7 +44,7 @@ export function partParameters(part: LayerPart, inputShape: RowShape): number {
     case 'linearMoe':
       return routed(part, linearWeights(inputShape[0]!, part.units));
     case 'denseMoe':
-      return routed(part, feedForwardWeights(inputShape[1]!, part.hidden), inputShape.slice(1));
+      return routed(part, feedForwardWeights(inputShape[1]!, part.hidden), gateShape.slice(1));
     case 'convMoe':
       return routed(part, convWeights(part.conv, 'in'));
     case 'patchMoe':

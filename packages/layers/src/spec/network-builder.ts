@@ -1,10 +1,9 @@
 // Shapes: H W pixels, C channels.
-import type { Router } from '@moe/router';
 import { paddingOf } from '../ops/convolution.js';
 import type { BatchNormConventionName } from './batch-norm-convention.js';
 import type { MoeOptions, NetworkOptions } from './network-options.js';
 import { partOutputShape } from './part-shape.js';
-import { type BlockSpec, type ConvSpec, type LayerPart, type LayerSpec, type RowShape, blockConvs } from './parts.js';
+import { type BlockSpec, type ConvSpec, type LayerPart, type LayerSpec, type Mixture, type RowShape, blockConvs } from './parts.js';
 import { covers } from './places.js';
 
 /** Collects layers and the shapes between them. */
@@ -15,20 +14,23 @@ export class NetworkBuilder {
   readonly #shapes = new Map<string, RowShape>();
   readonly #moe: MoeOptions | undefined;
   readonly #places: readonly string[];
-
   readonly #convention: BatchNormConventionName;
+  /** The image as the network sees it. */
+  readonly image: string;
 
-  constructor(inputShape: RowShape, { moe, batchNorm = 'pytorch' }: Pick<NetworkOptions, 'moe' | 'batchNorm'>) {
+  constructor(inputShape: RowShape, { moe, batchNorm = 'pytorch', normalize }: Pick<NetworkOptions, 'moe' | 'batchNorm' | 'normalize'>) {
     this.#shapes.set('input', inputShape);
     this.#moe = moe;
     this.#convention = batchNorm;
     this.#places = moe === undefined ? [] : [moe.at].flat();
+    this.image = normalize === undefined ? 'input' : this.push('normalize', { kind: 'normalize', mean: normalize.mean, std: normalize.std }, 'input');
   }
 
   push(name: string, part: LayerPart, ...inputs: readonly string[]): string {
     const inputShape = this.shape(inputs[0]!);
     const outputShape = partOutputShape(part, inputShape);
-    this.layers.push({ name, part, inputs, inputShape, outputShape });
+    const gateShape = 'router' in part && inputs[1] !== undefined ? this.shape(inputs[1]) : undefined;
+    this.layers.push({ name, part, inputs, inputShape, outputShape, ...(gateShape !== undefined && { gateShape }) });
     this.#shapes.set(name, outputShape);
     return name;
   }
@@ -37,21 +39,30 @@ export class NetworkBuilder {
     return this.#shapes.get(name)!;
   }
 
-  /** The router of the place, if an MoE layer with more than one expert belongs there. */
-  #router(kind: MoeOptions['kind'], path: string, input: string): Router | undefined {
+  get #gateFromImage(): boolean {
+    return this.#moe?.gateFrom === 'image';
+  }
+
+  /** An MoE layer with the inputs that it needs. */
+  #mix(name: string, part: LayerPart, input: string): string {
+    return this.push(name, part, input, ...(this.#gateFromImage ? [this.image] : []));
+  }
+
+  /** The mixture of the place, if an MoE layer with more than one expert belongs there. */
+  #mixture(kind: MoeOptions['kind'], path: string, input: string): Mixture | undefined {
     if (this.#moe?.kind !== kind) return undefined;
     this.candidates.push(path);
     if (!this.#places.some((place) => covers(place, path))) return undefined;
     const { router } = this.#moe;
-    const chosen = typeof router === 'function' ? router(this.shape(input)) : router;
-    return chosen.numExperts > 1 ? chosen : undefined;
+    const chosen = typeof router === 'function' ? router(this.shape(this.#gateFromImage ? this.image : input)) : router;
+    return chosen.numExperts > 1 ? { router: chosen, sharedExperts: this.#moe.sharedExperts ?? 0 } : undefined;
   }
 
   /** A convolution, or a mixture of them. */
   conv(name: string, conv: ConvSpec, input: string): string {
     const isSkip = name.includes('.downsample.');
-    const router = isSkip && this.#moe?.downsample === false ? undefined : this.#router('conv', name, input);
-    return this.push(name, router === undefined ? { kind: 'conv', conv } : { kind: 'convMoe', conv, router }, input);
+    const mixture = isSkip && this.#moe?.downsample === false ? undefined : this.#mixture('conv', name, input);
+    return mixture === undefined ? this.push(name, { kind: 'conv', conv }, input) : this.#mix(name, { kind: 'convMoe', conv, ...mixture }, input);
   }
 
   #norm(name: string, input: string): string {
@@ -65,21 +76,21 @@ export class NetworkBuilder {
 
   /** Blocks in a row, or a mixture of narrower ones; paths are `path.0`, `path.1`, …. */
   stage(path: string, blocks: readonly BlockSpec[], input: string): string {
-    const router = this.#router('stage', path, input);
-    if (router === undefined) return blocks.reduce((last, block, i) => this.block(`${path}.${i}`, block, last), input);
+    const mixture = this.#mixture('stage', path, input);
+    if (mixture === undefined) return blocks.reduce((last, block, i) => this.block(`${path}.${i}`, block, last), input);
     const [first, last] = [blocks[0]!, blocks.at(-1)!];
     const inner = this.#moe!.innerWidth!(this.shape(input), last.filters);
     const narrow = [
       { ...first, filters: inner, batchNorm: this.#convention },
       { ...last, inChannels: inner, stride: 1, batchNorm: this.#convention },
     ];
-    return this.push(path, { kind: 'stageMoe', blocks: narrow, residual: this.#moe!.residual ?? false, router }, input);
+    return this.#mix(path, { kind: 'stageMoe', blocks: narrow, residual: this.#moe!.residual ?? false, ...mixture }, input);
   }
 
   /** A residual block, or a mixture of them. */
   block(path: string, block: BlockSpec, input: string): string {
-    const router = this.#router('block', path, input);
-    if (router !== undefined) return this.push(path, { kind: 'blockMoe', block: { ...block, batchNorm: this.#convention }, router }, input);
+    const mixture = this.#mixture('block', path, input);
+    if (mixture !== undefined) return this.#mix(path, { kind: 'blockMoe', block: { ...block, batchNorm: this.#convention }, ...mixture }, input);
     return block.kind === 'preactivation' ? this.#preactivation(path, block, input) : this.#postactivation(path, block, input);
   }
 

@@ -16,8 +16,12 @@ export interface MoeOptions {
    * blocks in the place of a whole stage, as in the predecessor of *Robust Experts*.
    */
   readonly kind: 'block' | 'conv' | 'stage';
-  /** One router for all places, or a function of the input shape `[H,W,C]` of the place. A router with one expert leaves the place dense. */
+  /** One router for all places, or a function of the shape `[H,W,C]` that it sees at the place. A router with one expert leaves the place dense. */
   readonly router: Router | ((inputShape: RowShape) => Router);
+  /** What the routers see: the input of their experts, or the image as the network sees it, through a gate of their own each. @defaultValue 'input' */
+  readonly gateFrom?: 'input' | 'image';
+  /** Experts of each MoE layer that every image passes besides, added to the mixture with weight 1. @defaultValue 0 */
+  readonly sharedExperts?: number;
   /** With `kind: 'conv'`: whether the 1x1 convolution of a skip counts too, as in the released code of *Robust Experts*. @defaultValue true */
   readonly downsample?: boolean;
   /** With `kind: 'stage'`: channels between the two blocks of an expert, from the shape of the input and the channels of the output. */
@@ -72,9 +76,11 @@ function expectNormalize(caller: string, normalize: NonNullable<NetworkOptions['
   expectArgument(caller, 'normalize.std', normalize.std.every((value) => value > 0), 'be positive', normalize.std);
 }
 
-function expectMoe(caller: string, { kind, downsample, innerWidth, residual, router, ...rest }: MoeOptions): void {
+function expectMoe(caller: string, { kind, downsample, innerWidth, residual, router, gateFrom = 'input', sharedExperts = 0, ...rest }: MoeOptions): void {
   expectKnownKeys(`${caller}.moe`, rest, ['at']);
   expectOneOf(caller, 'moe.kind', kind, ['block', 'conv', 'stage']);
+  expectOneOf(caller, 'moe.gateFrom', gateFrom, ['input', 'image']);
+  expectInteger(caller, 'moe.sharedExperts', sharedExperts, 0);
   expectArgument(caller, 'moe.downsample', downsample === undefined || kind === 'conv', `be left out with kind '${kind}'`, downsample, 'A block always holds its own skip.');
   expectArgument(caller, 'moe.innerWidth', (typeof innerWidth === 'function') === (kind === 'stage'), kind === 'stage' ? 'be a function that gives the channels inside an expert' : `be left out with kind '${kind}'`, innerWidth);
   expectArgument(caller, 'moe.residual', residual === undefined || kind === 'stage', `be left out with kind '${kind}'`, residual);

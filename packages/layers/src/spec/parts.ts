@@ -76,6 +76,8 @@ export interface LayerSpec {
   /** Names of the layers that feed it; `'input'` is the image. */
   readonly inputs: readonly string[];
   readonly inputShape: RowShape;
+  /** What the router sees, if that is the second input. */
+  readonly gateShape?: RowShape;
   readonly outputShape: RowShape;
   readonly part: LayerPart;
 }

@@ -26,10 +26,9 @@ interface Stage {
 
 /** Convolution 3x3, stages of preactivation blocks, batch norm, ReLU, mean over all positions, classifier. */
 function preactivationSpec(caller: string, name: string, stem: number, stages: readonly Stage[], options: NetworkOptions): NetworkSpec {
-  const { classes, inputShape, normalize, moe, seed } = options;
+  const { classes, inputShape, moe, seed } = options;
   const builder = new NetworkBuilder(inputShape, options);
-  const image = normalize === undefined ? 'input' : builder.push('normalize', { kind: 'normalize', mean: normalize.mean, std: normalize.std }, 'input');
-  let last = builder.conv('conv1', { inChannels: inputShape[2]!, filters: stem, kernelSize: 3, stride: 1 }, image);
+  let last = builder.conv('conv1', { inChannels: inputShape[2]!, filters: stem, kernelSize: 3, stride: 1 }, builder.image);
   stages.forEach(({ blocks, filters }, stage) => {
     const inChannels = builder.shape(last)[2]!;
     const list = Array.from({ length: blocks }, (_, i): BlockSpec => ({ kind: 'preactivation', inChannels: i === 0 ? inChannels : filters, filters, stride: stage > 0 && i === 0 ? 2 : 1 }));

@@ -27,7 +27,7 @@ const BLOCKS = { 10: [1, 1, 1, 1], 18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4
  */
 export function resnetSpec(options: ResnetOptions): NetworkSpec {
   expectNetworkOptions('resnet', options, ['depth', 'width', 'widen', 'stem']);
-  const { depth, width = 64, widen = 1, stem, classes, inputShape, normalize, moe, seed } = options;
+  const { depth, width = 64, widen = 1, stem, classes, inputShape, moe, seed } = options;
   expectOneOf('resnet', 'depth', depth, [10, 18, 34, 50]);
   expectInteger('resnet', 'width', width, 1);
   expectOneOf('resnet', 'stem', stem, ['cifar', 'imagenet']);
@@ -35,8 +35,7 @@ export function resnetSpec(options: ResnetOptions): NetworkSpec {
   expectArgument('resnet', 'widen', widen === 1 || depth === 50, 'be 1 for a network of BasicBlocks', widen, 'Use width, or wideResnet.');
 
   const builder = new NetworkBuilder(inputShape, options);
-  const image = normalize === undefined ? 'input' : builder.push('normalize', { kind: 'normalize', mean: normalize.mean, std: normalize.std }, 'input');
-  const first = builder.conv('conv1', { inChannels: inputShape[2]!, filters: width, kernelSize: stem === 'cifar' ? 3 : 7, stride: stem === 'cifar' ? 1 : 2 }, image);
+  const first = builder.conv('conv1', { inChannels: inputShape[2]!, filters: width, kernelSize: stem === 'cifar' ? 3 : 7, stride: stem === 'cifar' ? 1 : 2 }, builder.image);
   const active = builder.activate('bn1', 'relu', first);
   let last = stem === 'cifar' ? active : builder.maxPool(active);
   BLOCKS[depth].forEach((count, stage) => {
