@@ -8,7 +8,8 @@ import { type InstallProgress, installTensorflow, removeTensorflow } from './ins
 
 const USAGE = `moe-backend: engines for TensorFlow.js.
 
-  moe-backend install tensorflow [--from WHEEL | FOLDER | python]   fetches TensorFlow, or uses one that is there
+  moe-backend install tensorflow [--from WHEEL | ARCHIVE | FOLDER | python]
+                                                                    fetches TensorFlow, or uses one that is there
   moe-backend doctor                                                says what is there, and the remedy for what is missing
   moe-backend remove tensorflow                                     takes TensorFlow out of the cache again
 `;

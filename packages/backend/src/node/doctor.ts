@@ -31,7 +31,7 @@ export async function describeTensorflow(): Promise<EngineState> {
     ...(installation !== undefined
       ? []
       : WHEEL === undefined
-        ? [`TensorFlow is not installed, and has no wheel for ${process.platform}-${process.arch}. Unpack an archive of libtensorflow and run \`npx moe-backend install tensorflow --from FOLDER\`.`]
+        ? [`TensorFlow is not installed, and has no wheel for ${process.platform}-${process.arch}. Fetch an archive of libtensorflow and run \`npx moe-backend install tensorflow --from ARCHIVE\`, or unpack it and give the folder.`]
         : ['TensorFlow is not installed. Run `npx moe-backend install tensorflow`.']),
     ...(missing.length === 0 ? [] : [`${missing.join(' and ')} cannot be found. Run \`npm install ${missing.join(' ')} --ignore-scripts\`.`]),
   ];

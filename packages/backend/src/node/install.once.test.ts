@@ -83,7 +83,7 @@ describe('installTensorflow', () => {
   });
 
   it('refuses what is not there, holds no TensorFlow, or is no option', async () => {
-    await expect(installTensorflow({ from: join(folder, 'nothing') })).rejects.toThrow("from must be a wheel, a folder or 'python'");
+    await expect(installTensorflow({ from: join(folder, 'nothing') })).rejects.toThrow("from must be a wheel, an archive, a folder or 'python'");
     await expect(installTensorflow({ from: folder })).rejects.toThrow('which has none');
     await expect(installTensorflow({ form: 'x' } as object)).rejects.toThrow("unknown option 'form'");
     await expect(installTensorflow({ signal: AbortSignal.abort() })).rejects.toThrow(/installTensorflow/);

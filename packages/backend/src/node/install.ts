@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ArgumentError, BackendError, FileError, expectKnownKeys, throwIfAborted } from '@moe/core';
+import { extractArchive, isArchive } from './archive.js';
 import { MANIFEST, type TensorflowInstallation, findLibraries, findTensorflow, tensorflowFolder } from './installation.js';
 import { withLock } from './lock.js';
 import { downloadWheel, findPythonTensorflow } from './pip.js';
@@ -20,7 +21,7 @@ type Report = (progress: InstallProgress) => void;
 
 /** Options of {@link installTensorflow}. */
 export interface InstallTensorflowOptions {
-  /** A wheel, a folder with TensorFlow's shared objects, or `'python'` for the TensorFlow of the installed Python. Fetched with pip by default. */
+  /** A wheel, a `.tar.gz` of libtensorflow, a folder with TensorFlow's shared objects, or `'python'` for the TensorFlow of the installed Python. Fetched with pip by default. */
   from?: string;
   onProgress?: (progress: InstallProgress) => void;
   /** Stops the installation and leaves nothing behind. */
@@ -31,11 +32,11 @@ export interface InstallTensorflowOptions {
  * Puts TensorFlow's shared objects into the user's cache directory, once; whatever stops it, the engine is there whole or not at all. Of several at once, one works and the others wait for it.
  *
  * @remarks
- * The wheel is pinned by its SHA-256. Python is needed for its `pip` alone; no Python package is installed. A folder, or `'python'`, is used where it lies.
+ * The wheel is pinned by its SHA-256; an archive is not, so take it from where you trust it. Python is needed for its `pip` alone; no Python package is installed. A folder, or `'python'`, is used where it lies.
  *
- * @throws {@link ArgumentError} if `from` is neither a wheel nor a folder with TensorFlow.
+ * @throws {@link ArgumentError} if `from` is not there, or a folder without TensorFlow.
  * @throws {@link BackendError} if there is no wheel for this machine, or pip cannot fetch it.
- * @throws {@link DataFormatError} if the wheel is not the pinned one.
+ * @throws {@link DataFormatError} if the wheel is not the pinned one, or the archive holds no TensorFlow.
  * @throws {@link FileError} if the cache cannot be written.
  *
  * @example
@@ -49,7 +50,7 @@ export async function installTensorflow(options: InstallTensorflowOptions = {}):
   if (present !== undefined && from === undefined) return present;
   const source = from === 'python' ? await findPythonTensorflow() : from === undefined ? undefined : resolve(from);
   const info = source === undefined ? undefined : await stat(source).catch(() => undefined);
-  if (source !== undefined && info === undefined) throw new ArgumentError(`installTensorflow: from must be a wheel, a folder or 'python', got '${from}', which is not there.`);
+  if (source !== undefined && info === undefined) throw new ArgumentError(`installTensorflow: from must be a wheel, an archive, a folder or 'python', got '${from}', which is not there.`);
 
   const target = tensorflowFolder();
   try {
@@ -68,7 +69,8 @@ async function installInto(target: string, source: string | undefined, inPlace: 
   try {
     await mkdir(temporary);
     const outside = inPlace && source !== undefined ? { libraries: librariesIn(source) } : {};
-    if (!inPlace) await fromWheel(source, temporary, onProgress, signal);
+    if (source !== undefined && !inPlace && isArchive(source)) await extractArchive(source, temporary, onProgress, signal);
+    else if (!inPlace) await fromWheel(source, temporary, onProgress, signal);
     await writeFile(join(temporary, MANIFEST), `${JSON.stringify({ version: TENSORFLOW_VERSION, from: source ?? WHEEL?.package, ...outside }, null, 2)}\n`);
     await rm(target, { recursive: true, force: true });
     await rename(temporary, target);

@@ -12,7 +12,7 @@ import { LIBRARY_NAMES, type Wheel } from './platform.js';
 type Report = (progress: InstallProgress) => void;
 
 /** Passes bytes on and reports how many there were. */
-function counter(report: (bytes: number) => void): Transform {
+export function counter(report: (bytes: number) => void): Transform {
   let done = 0;
   return new Transform({
     transform(chunk: Uint8Array, _encoding, next) {
