@@ -1,6 +1,7 @@
 import { type Attack, expectInteger, expectKnownKeys, expectOneOf } from '@moe/core';
 import { autoAscend } from './internal/auto-ascent.js';
-import { type GradientAttackOptions, SHARED_KEYS, expectSharedOptions, freeze, nameOf } from './internal/options.js';
+import { compiledPasses } from './internal/compiled-passes.js';
+import { type GradientAttackOptions, type Recorded, SHARED_KEYS, expectSharedOptions, freeze, nameOf } from './internal/options.js';
 import { createProblem, toPerturbation } from './internal/problem.js';
 import type { ApgdVariant } from './internal/step-control.js';
 
@@ -37,21 +38,22 @@ export interface ApgdOptions extends GradientAttackOptions {
  * @example
  * const attack = apgd({ eps: 0.5, norm: 'L2', steps: 20 });
  */
-export function apgd(options: ApgdOptions): Attack<Required<ApgdOptions>> {
+export function apgd(options: ApgdOptions): Attack<Recorded<ApgdOptions>> {
   expectKnownKeys('apgd', options, [...SHARED_KEYS, 'steps', 'restarts', 'variant']);
-  const { eps, norm = 'Linf', loss = 'ce', bounds = [0, 1], label = '', steps = 100, restarts = 1, variant = 'paper' } = options;
-  expectSharedOptions('apgd', { eps, norm, loss, bounds, label });
+  const { eps, norm = 'Linf', loss = 'ce', bounds = [0, 1], label = '', compile, steps = 100, restarts = 1, variant = 'paper' } = options;
+  expectSharedOptions('apgd', { eps, norm, loss, bounds, label }, compile);
   expectInteger('apgd', 'steps', steps, 1);
   expectInteger('apgd', 'restarts', restarts, 1);
   expectOneOf('apgd', 'variant', variant, ['paper', 'autoattack']);
   const filled = freeze({ eps, norm, loss, bounds, label, steps, restarts, variant });
   const name = nameOf('apgd', label);
-  return Object.freeze<Attack<Required<ApgdOptions>>>({
+  const passesOf = compiledPasses(name, loss, compile);
+  return Object.freeze<Attack<Recorded<ApgdOptions>>>({
     name,
     options: filled,
     access: 'gradient',
     perturb: (model, inputs, labels, context) => {
-      const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
+      const problem = createProblem(name, model, inputs, labels, context, filled.bounds, passesOf);
       return toPerturbation(problem, autoAscend(problem, filled));
     },
   });

@@ -1,3 +1,5 @@
+import type { Compile } from '@moe/core';
+import { ENGINE } from '@moe/testing';
 import { apgd } from './apgd.js';
 import { fgsm } from './fgsm.js';
 import type { AttackNorm } from './geometry/geometry.js';
@@ -18,4 +20,13 @@ for (const norm of ['Linf', 'L2'] satisfies AttackNorm[]) {
     loss: 'dlr',
     restarts: true,
   });
+  const compile: Compile = (fn) => fn;
+  describeAttack(`pgd ${norm}, compiled`, ({ eps, restarts }) => pgd({ eps, norm, steps: 12, stepSize: eps, restarts, compile }), {
+    norm,
+    loss: 'ce',
+    restarts: true,
+    // The softmax of tensorflow rounds rows by their place in the batch; the host's does not.
+    ...(ENGINE === 'tensorflow' && norm === 'L2' && { batchRounding: 1e-6 }),
+  });
+  describeAttack(`apgd ${norm}, dlr, compiled`, ({ eps, restarts }) => apgd({ eps, norm, steps: 15, restarts, loss: 'dlr', compile }), { norm, loss: 'dlr', restarts: true });
 }

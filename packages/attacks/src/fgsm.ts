@@ -1,7 +1,8 @@
 import { type Attack, expectArgument, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
 import { ascend } from './internal/ascent.js';
 import type { Goal } from './internal/best.js';
-import { type GradientAttackOptions, SHARED_KEYS, expectSharedOptions, freeze, nameOf } from './internal/options.js';
+import { compiledPasses } from './internal/compiled-passes.js';
+import { type GradientAttackOptions, type Recorded, SHARED_KEYS, expectSharedOptions, freeze, nameOf } from './internal/options.js';
 import { createProblem, toPerturbation } from './internal/problem.js';
 
 export interface FgsmOptions extends GradientAttackOptions {
@@ -27,22 +28,23 @@ export interface FgsmOptions extends GradientAttackOptions {
  * @example
  * const attack = fgsm({ eps: 8 / 255 });
  */
-export function fgsm(options: FgsmOptions): Attack<Required<FgsmOptions>> {
+export function fgsm(options: FgsmOptions): Attack<Recorded<FgsmOptions>> {
   expectKnownKeys('fgsm', options, [...SHARED_KEYS, 'randomStart', 'stepSize', 'goal']);
-  const { eps, norm = 'Linf', loss = 'ce', bounds = [0, 1], label = '', randomStart = false, goal = 'misclassify' } = options;
+  const { eps, norm = 'Linf', loss = 'ce', bounds = [0, 1], label = '', compile, randomStart = false, goal = 'misclassify' } = options;
   const { stepSize = randomStart ? 1.25 * eps : eps } = options;
-  expectSharedOptions('fgsm', { eps, norm, loss, bounds, label });
+  expectSharedOptions('fgsm', { eps, norm, loss, bounds, label }, compile);
   expectArgument('fgsm', 'randomStart', typeof randomStart === 'boolean', 'be true or false', randomStart);
   expectNumber('fgsm', 'stepSize', stepSize, 0);
   expectOneOf('fgsm', 'goal', goal, ['misclassify', 'maxLoss']);
   const filled = freeze({ eps, norm, loss, bounds, label, randomStart, stepSize, goal });
   const name = nameOf('fgsm', label);
-  return Object.freeze<Attack<Required<FgsmOptions>>>({
+  const passesOf = compiledPasses(name, loss, compile);
+  return Object.freeze<Attack<Recorded<FgsmOptions>>>({
     name,
     options: filled,
     access: 'gradient',
     perturb: (model, inputs, labels, context) => {
-      const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
+      const problem = createProblem(name, model, inputs, labels, context, filled.bounds, passesOf);
       const start = randomStart ? 'uniform' : 'none';
       return toPerturbation(problem, ascend(problem, { ...filled, steps: 1, start, restarts: 1 }));
     },

@@ -8,7 +8,7 @@ export type { AttackNorm } from './geometry/geometry.js';
 export { projectL2, randomStartL2 } from './geometry/l2.js';
 export { projectLinf, randomStartLinf } from './geometry/linf.js';
 export type { Goal } from './internal/best.js';
-export type { GradientAttackOptions } from './internal/options.js';
+export type { GradientAttackOptions, Recorded } from './internal/options.js';
 export { ceLoss } from './losses/ce-loss.js';
 export { cwLoss } from './losses/cw-loss.js';
 export { dlrLoss } from './losses/dlr-loss.js';

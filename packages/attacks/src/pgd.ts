@@ -2,7 +2,8 @@ import { type Attack, expectArgument, expectInteger, expectKnownKeys, expectNumb
 import type { StartKind } from './geometry/ball.js';
 import { ascend } from './internal/ascent.js';
 import type { Goal } from './internal/best.js';
-import { type GradientAttackOptions, SHARED_KEYS, expectSharedOptions, freeze, nameOf } from './internal/options.js';
+import { compiledPasses } from './internal/compiled-passes.js';
+import { type GradientAttackOptions, type Recorded, SHARED_KEYS, expectSharedOptions, freeze, nameOf } from './internal/options.js';
 import { createProblem, toPerturbation } from './internal/problem.js';
 
 export interface PgdOptions extends GradientAttackOptions {
@@ -38,11 +39,11 @@ export interface PgdOptions extends GradientAttackOptions {
  * const attack = pgd({ eps: 8 / 255, steps: 20 });
  * const { adversarial, success, loss } = attack.perturb(model, inputs, labels, { rng: createRng(1) });
  */
-export function pgd(options: PgdOptions): Attack<Required<PgdOptions>> {
+export function pgd(options: PgdOptions): Attack<Recorded<PgdOptions>> {
   expectKnownKeys('pgd', options, [...SHARED_KEYS, 'steps', 'stepSize', 'start', 'restarts', 'goal']);
-  const { eps, norm = 'Linf', loss = 'ce', bounds = [0, 1], label = '', steps = 40, start = 'uniform', restarts = 1, goal = 'misclassify' } = options;
+  const { eps, norm = 'Linf', loss = 'ce', bounds = [0, 1], label = '', compile, steps = 40, start = 'uniform', restarts = 1, goal = 'misclassify' } = options;
   const { stepSize = (2.5 * eps) / Math.max(1, steps) } = options;
-  expectSharedOptions('pgd', { eps, norm, loss, bounds, label });
+  expectSharedOptions('pgd', { eps, norm, loss, bounds, label }, compile);
   expectInteger('pgd', 'steps', steps, 0);
   expectNumber('pgd', 'stepSize', stepSize, 0);
   expectOneOf('pgd', 'start', start, ['uniform', 'boundary', 'none']);
@@ -51,12 +52,13 @@ export function pgd(options: PgdOptions): Attack<Required<PgdOptions>> {
   expectOneOf('pgd', 'goal', goal, ['misclassify', 'maxLoss']);
   const filled = freeze({ eps, norm, loss, bounds, label, steps, stepSize, start, restarts, goal });
   const name = nameOf('pgd', label);
-  return Object.freeze<Attack<Required<PgdOptions>>>({
+  const passesOf = compiledPasses(name, loss, compile);
+  return Object.freeze<Attack<Recorded<PgdOptions>>>({
     name,
     options: filled,
     access: 'gradient',
     perturb: (model, inputs, labels, context) => {
-      const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
+      const problem = createProblem(name, model, inputs, labels, context, filled.bounds, passesOf);
       return toPerturbation(problem, ascend(problem, filled));
     },
   });

@@ -15,6 +15,7 @@ export {
 } from './checks.js';
 export type { Attack, AttackAccess, AttackContext, Norm, Perturbation } from './contracts/attack.js';
 export type { Bound, BoundDomain, BoundStatus, OperatorNorm, SoundBound } from './contracts/bound.js';
+export type { Compile } from './contracts/compile.js';
 export type { Batch, Dataset } from './contracts/dataset.js';
 export type { Bounds, ExpertMask, ForwardOptions, ForwardResult, LogitsFn, MoeLayerInfo, MoeModel, Routing } from './contracts/model.js';
 export type { Weight } from './contracts/weights.js';

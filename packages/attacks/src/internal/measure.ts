@@ -1,11 +1,11 @@
 // Shapes: N rows of one forward pass, D numbers of one example, M classes.
 import '../gradients.js';
-import { type Tensor, type Tensor2D, customGrad, scalar, tensor, tensor2d, tidy, valueAndGrad } from '@tensorflow/tfjs-core';
-import { NumericsError, expectArgument, expectShape } from '@moe/core';
-import type { LogitsFn } from '@moe/core';
+import { type Tensor, type Tensor2D, customGrad, scalar, tensor, tensor1d, tensor2d, tidy, valueAndGrad } from '@tensorflow/tfjs-core';
+import { NumericsError, expectArgument } from '@moe/core';
 import { type RowLoss, argMaxExcept } from '../losses/row-loss.js';
 import { differentiate } from './differentiate.js';
 import type { Problem } from './problem.js';
+import { runModel } from './run-model.js';
 
 /** What one forward pass, and where asked one backward pass, said about each of its rows. */
 export interface Measurement {
@@ -18,17 +18,14 @@ export interface Measurement {
   readonly gradient: Float32Array | undefined;
 }
 
-/** Runs the model and checks that its answer is `[N,M]` finite logits. */
-function readLogits(caller: string, model: LogitsFn, inputs: Tensor): { output: Tensor2D; values: Float32Array; classes: number } {
-  const output = model(inputs);
-  const { M } = expectShape(caller, { logits: output }, ['B', 'M'], { B: inputs.shape[0]! });
-  expectArgument(caller, 'logits', M >= 2, 'have at least 2 classes', M);
-  const values = output.dataSync() as Float32Array;
+/** Values of logits, checked to be finite. */
+function readLogits(caller: string, logits: Tensor2D): Float32Array {
+  const values = logits.dataSync() as Float32Array;
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
-    throw new NumericsError(`${caller}: logits must be finite, got ${values[bad]} for row ${Math.floor(bad / M)}. Check the model's weights and inputs.`);
+    throw new NumericsError(`${caller}: logits must be finite, got ${values[bad]} for row ${Math.floor(bad / logits.shape[1])}. Check the model's weights and inputs.`);
   }
-  return { output, values, classes: M };
+  return values;
 }
 
 /**
@@ -39,7 +36,7 @@ function readLogits(caller: string, model: LogitsFn, inputs: Tensor): { output: 
  * @returns Host arrays in the order of `rows`; no tensor stays alive.
  */
 export function measure(problem: Problem, rowLoss: RowLoss, points: Float32Array, rows: readonly number[], withGradient: boolean): Measurement {
-  const { caller, model, labels, shape, size } = problem;
+  const { caller, model, labels, shape, size, compiled } = problem;
   // A copy: an engine may keep the array it is given, and the caller goes on writing to `points`.
   const upload = new Float32Array(rows.length * size);
   rows.forEach((row, i) => upload.set(points.subarray(row * size, (row + 1) * size), i * size));
@@ -48,7 +45,9 @@ export function measure(problem: Problem, rowLoss: RowLoss, points: Float32Array
   let logits = new Float32Array(0);
 
   /** Fills `loss` and `wrong`; returns ∂loss/∂logits up to a positive factor per row. */
-  const judge = (values: Float32Array, classes: number): Float32Array => {
+  const judge = (output: Tensor2D): Float32Array => {
+    const values = readLogits(caller, output);
+    const classes = output.shape[1];
     logits = values.slice();
     const direction = new Float32Array(values.length);
     rows.forEach((row, i) => {
@@ -67,15 +66,20 @@ export function measure(problem: Problem, rowLoss: RowLoss, points: Float32Array
   tidy(() => {
     const inputs = tensor(upload, [rows.length, ...shape]);
     if (!withGradient) {
-      const { values, classes } = readLogits(caller, model, inputs);
-      judge(values, classes);
+      judge(compiled?.forward(inputs) ?? runModel(caller, model, inputs));
+      return;
+    }
+    if (compiled !== undefined) {
+      const found = compiled.differentiated(inputs, tensor1d(rows.map((row) => labels[row]!), 'int32'));
+      judge(found.logits);
+      gradient = found.gradient.dataSync() as Float32Array;
       return;
     }
     const total = (x: Tensor) => {
-      const { output, values, classes } = readLogits(caller, model, x);
-      const direction = judge(values, classes);
+      const output = runModel(caller, model, x);
+      const direction = judge(output);
       // Only the direction is used, so no row's gradient is scaled by 1 − p_y, which underflows for confident models.
-      return customGrad(() => ({ value: scalar(0), gradFunc: () => tensor2d(direction, [rows.length, classes]) }))(output);
+      return customGrad(() => ({ value: scalar(0), gradFunc: () => tensor2d(direction, output.shape) }))(output);
     };
     const { grad } = differentiate(caller, () => valueAndGrad(total)(inputs));
     gradient = grad.dataSync() as Float32Array;

@@ -1,4 +1,4 @@
-import { type Bounds, expectArgument, expectNumber, expectOneOf } from '@moe/core';
+import { type Bounds, type Compile, expectArgument, expectNumber, expectOneOf } from '@moe/core';
 import type { AttackNorm } from '../geometry/geometry.js';
 import { type LossName, LOSSES } from '../losses/losses.js';
 
@@ -14,11 +14,20 @@ export interface GradientAttackOptions {
   readonly bounds?: Bounds;
   /** Tells two attacks of one kind apart: the attack's name becomes `kind:label`. Names also select the random stream. @defaultValue '' */
   readonly label?: string;
+  /**
+   * Compiles the passes over the model, e.g. `jit` of `@moe/backend`; kept for each model function that is attacked, and no part of the recorded options.
+   * Losses are the same, directions equal up to rounding. For models that read no values while they run, so not for routed layers: their gates are read on the host.
+   * @defaultValue passes run as they are
+   */
+  readonly compile?: Compile;
 }
 
-export const SHARED_KEYS = ['eps', 'norm', 'loss', 'bounds', 'label'] as const;
+/** What of an attack's options is recorded: all that decides its result. */
+export type Recorded<Options> = Required<Omit<Options, 'compile'>>;
 
-export function expectSharedOptions(caller: string, { eps, norm, loss, bounds, label }: Required<GradientAttackOptions>): void {
+export const SHARED_KEYS = ['eps', 'norm', 'loss', 'bounds', 'label', 'compile'] as const;
+
+export function expectSharedOptions(caller: string, { eps, norm, loss, bounds, label }: Recorded<GradientAttackOptions>, compile: Compile | undefined): void {
   expectNumber(caller, 'eps', eps, 0);
   expectOneOf(caller, 'norm', norm, ['Linf', 'L2']);
   expectOneOf(caller, 'loss', loss, Object.keys(LOSSES) as LossName[]);
@@ -27,6 +36,7 @@ export function expectSharedOptions(caller: string, { eps, norm, loss, bounds, l
   expectNumber(caller, 'bounds[1]', bounds[1]);
   expectArgument(caller, 'bounds', bounds[0] < bounds[1], 'rise', bounds);
   expectArgument(caller, 'label', typeof label === 'string', 'be a string', label);
+  expectArgument(caller, 'compile', compile === undefined || typeof compile === 'function', 'be a function', compile, "Pass jit of '@moe/backend'.");
 }
 
 export const nameOf = (kind: string, label: string): string => (label === '' ? kind : `${kind}:${label}`);

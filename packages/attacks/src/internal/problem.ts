@@ -11,6 +11,7 @@ import {
   expectInteger,
   expectShape,
 } from '@moe/core';
+import type { Passes, PassesOf } from './compiled-passes.js';
 
 /** What an attack was asked, on the host; nothing in it is written to. */
 export interface Problem {
@@ -25,6 +26,8 @@ export interface Problem {
   /** Shape of one example. */
   readonly shape: readonly number[];
   readonly context: AttackContext;
+  /** Passes over the model, if they are compiled. */
+  readonly compiled: Passes | undefined;
 }
 
 /**
@@ -32,7 +35,7 @@ export interface Problem {
  *
  * @throws {@link ShapeError} {@link ArgumentError} if ranks, sizes, dtypes, ids, or the range of an input is wrong.
  */
-export function createProblem(caller: string, model: LogitsFn, inputs: Tensor, labels: Tensor1D, context: AttackContext, bounds: Bounds): Problem {
+export function createProblem(caller: string, model: LogitsFn, inputs: Tensor, labels: Tensor1D, context: AttackContext, bounds: Bounds, passesOf: PassesOf = () => undefined): Problem {
   if (inputs.shape.length < 2) throw new ShapeError(`${caller}: inputs must have shape [B,…] of rank 2 or more, got [${inputs.shape.join(',')}].`);
   const [rows = 0, ...shape] = inputs.shape;
   expectArgument(caller, 'inputs', rows > 0, 'have at least one row', rows);
@@ -46,7 +49,7 @@ export function createProblem(caller: string, model: LogitsFn, inputs: Tensor, l
   }
   const values = inputs.dataSync() as Float32Array;
   expectWithinBounds(caller, 'inputs', values, bounds);
-  return { caller, model, inputs: values, labels: labels.dataSync() as Int32Array, rows, size: values.length / rows, shape, context };
+  return { caller, model, inputs: values, labels: labels.dataSync() as Int32Array, rows, size: values.length / rows, shape, context, compiled: passesOf(model) };
 }
 
 export function expectWithinBounds(caller: string, name: string, values: Float32Array, [low, high]: Bounds): void {
