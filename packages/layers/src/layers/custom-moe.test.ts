@@ -1,5 +1,5 @@
 import { createRng } from '@moe/core';
-import { gapFc, topKRouter } from '@moe/router';
+import { gapFc, softMoeRouter, topKRouter } from '@moe/router';
 import { expectTensorsKept } from '@moe/testing';
 import { type Scalar, type Tensor, add, clone, concat, dispose, memory, mul, serialization, slice, square, sum, tensor, tidy, variableGrads } from '@tensorflow/tfjs-core';
 import { type LayersModel, type Shape, type SymbolicTensor, initializers, input, layers, model as asModel, regularizers, sequential } from '@tensorflow/tfjs-layers';
@@ -126,6 +126,18 @@ describe('CustomMoe', () => {
     tidy(() => {
       weight(network, 'moe/router/bias').assign(tensor([0, 0, 100], [3]));
       expect(network.apply(tokens) as Tensor).toBeAllClose(add(mul(tokens, 3), tokens), { rtol: 1e-5 });
+    });
+    tokens.dispose();
+    network.dispose();
+  });
+
+  it('is a Soft MoE layer with that router: experts run on slots of the tokens of an example', () => {
+    const network = build({ expert: (index) => new Scale({ scale: index + 1 }), rows: 'tokens', router: softMoeRouter({ numExperts: 3, slotsPerExpert: 2 }) }, [5, 4]);
+    const tokens = tensor(createRng(2).normal(40), [2, 5, 4]);
+    tidy(() => {
+      const both = network.apply(tokens) as Tensor;
+      expect(both).toHaveShape([2, 5, 4]);
+      expect(slice(both, [1], [1])).toBeAllClose(network.apply(slice(tokens, [1], [1])) as Tensor, { rtol: 1e-4, atol: 1e-5 });
     });
     tokens.dispose();
     network.dispose();

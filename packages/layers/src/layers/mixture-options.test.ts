@@ -1,8 +1,8 @@
 // Shared experts, skips and gates that see something else.
 import { createRng } from '@moe/core';
 import { gapFc, softmaxRouter, topKRouter } from '@moe/router';
-import { expectTensorsKept } from '@moe/testing';
-import { type Tensor, add, concat, dispose, mul, slice, sub, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { expectGradient, expectTensorsKept } from '@moe/testing';
+import { type Scalar, type Tensor, type Variable, add, concat, dispose, mean, mul, slice, square, sub, tensor, tensor1d, tidy, variableGrads } from '@tensorflow/tfjs-core';
 import { type LayersModel, type SymbolicTensor, input, layers, model as asModel } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { countMacs, countParameters } from '../counting/count.js';
@@ -58,6 +58,19 @@ describe('shared experts', () => {
     });
     plain.dispose();
     network.dispose();
+  });
+
+  it('and the router of a second input get gradients, and the second input does, too', () => {
+    const moe = new ConvMoe({ name: 'moe', conv, router: softmaxRouter({ numExperts: 2, gate: gapFc() }), seed: 1, sharedExperts: 1, skip: true });
+    const gate = tensor(createRng(5).normal(8), [4, 2]);
+    (moe.apply([x, gate]) as Tensor).dispose();
+    const loss = (first: Tensor, second: Tensor): Scalar => mean(square(moe.apply([first, second]) as Tensor));
+    expectGradient((v) => loss(v, gate), x);
+    expectGradient((v) => loss(x, v), gate);
+    const { value, grads } = variableGrads(() => loss(x, gate), moe.weights.map((weight) => weight.read() as Variable));
+    for (const { originalName, name } of moe.weights) expect(Math.max(...grads[name]!.dataSync().map(Math.abs)), originalName).toBeGreaterThan(0);
+    dispose([value, grads, gate]);
+    moe.dispose();
   });
 
   it('are counted, reported by name, and come back from a file', async () => {
