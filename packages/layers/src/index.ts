@@ -17,7 +17,7 @@ export { type BatchNormEstimate, type ReestimateBatchNormOptions, reestimateBatc
 export { preactResnet, resnet, wideResnet } from './resnet.js';
 export { type BatchNormConvention, type BatchNormConventionName, batchNormConventions } from './spec/batch-norm-convention.js';
 export type { MoeOptions, NetworkOptions } from './spec/network-options.js';
-export type { BlockKind, BlockSpec, ConvSpec, LayerPart, LayerSpec, Mixture, NetworkSpec, RowShape } from './spec/parts.js';
+export type { BlockKind, BlockSpec, ConvSpec, LayerPart, LayerSpec, Mixture, NetworkSpec, RowShape, Slots } from './spec/parts.js';
 export { type PreactResnetOptions, type WideResnetOptions, preactResnetSpec, wideResnetSpec } from './spec/preactivation-spec.js';
 export type { HostArray, HostTensor, HostTensors } from './safetensors/host-tensor.js';
 export { type ReadSafetensorsOptions, type Safetensors, readSafetensors } from './safetensors/read-safetensors.js';
@@ -26,6 +26,9 @@ export { type ResnetOptions, resnetSpec } from './spec/resnet-spec.js';
 export { type VitName, vitFromName } from './spec/vit-names.js';
 export { type VitMoeOptions, type VitOptions, vitSpec } from './spec/vit-spec.js';
 export { vit } from './vit.js';
+export { extractExperts } from './surgery/extract-experts.js';
+export type { FoldOptions } from './surgery/fold-experts.js';
+export { type UpcycleOptions, upcycle } from './surgery/upcycle.js';
 export { loadWeights } from './weights/load-weights.js';
 export { type TorchWeightsOptions, loadTorchWeights, torchWeights } from './weights/torch-weights.js';
 export { weightValues } from './weights/weight-values.js';

@@ -6,6 +6,7 @@ import { type WeightSpec, attentionPoolWeights, attentionWeights, batchNormWeigh
 import { partOutputShape } from '../spec/part-shape.js';
 import { patchShape } from '../ops/image-patches.js';
 import { type BlockSpec, type ConvSpec, type LayerPart, type Mixture, type RowShape, blockConvs, outerSkip } from '../spec/parts.js';
+import { expertsWithWeights } from '../spec/slots.js';
 
 type WeightShape = Pick<WeightSpec, 'shape' | 'trainable'>;
 
@@ -21,7 +22,8 @@ function routerWeights(router: Router, inputShape: RowShape): readonly WeightSha
 
 /** Numbers that an optimiser moves in one layer. */
 export function partParameters(part: LayerPart, inputShape: RowShape, gateShape = inputShape): number {
-  const routed = ({ router, sharedExperts = 0 }: Mixture, expert: readonly WeightSpec[], row = gateShape): number => (router.numExperts + sharedExperts) * trainableSize(expert) + trainableSize(routerWeights(router, row));
+  const routed = (mixture: Mixture, expert: readonly WeightSpec[], row = gateShape): number =>
+    (expertsWithWeights(mixture) + (mixture.sharedExperts ?? 0)) * trainableSize(expert) + trainableSize(routerWeights(mixture.router, row));
   switch (part.kind) {
     case 'conv':
       return trainableSize(convWeights(part.conv, 'out'));

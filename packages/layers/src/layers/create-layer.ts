@@ -19,7 +19,7 @@ import { Patches } from './tokens/patches.js';
 import { Pool } from './tokens/pool.js';
 import { Tokens } from './tokens/tokens.js';
 
-const mixture = ({ router, sharedExperts = 0 }: Mixture, seed: number): Pick<RoutedLayerArgs, 'router' | 'sharedExperts' | 'seed'> => ({ router, sharedExperts, seed });
+const mixture = ({ router, sharedExperts = 0, slots }: Mixture, seed: number): Pick<RoutedLayerArgs, 'router' | 'sharedExperts' | 'slots' | 'seed'> => ({ router, sharedExperts, ...(slots !== undefined && { slots }), seed });
 
 /** The tfjs layer of a description; its weights are made when it is applied. */
 export function createLayer({ name, part, inputShape }: LayerSpec, seed: number): layers.Layer {

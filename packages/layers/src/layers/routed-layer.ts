@@ -1,10 +1,11 @@
 // Shapes: B batch, H W pixels, C channels, N tokens, D features, E experts.
 import { type ExpertMask, type MoeLayerInfo, createRng, expectArgument, expectInteger, expectNumber } from '@moe/core';
 import { type ExpertFn, type NamedConfig, type RouteContext, type Router, dispatch, routerFromConfig } from '@moe/router';
-import { type Tensor, type serialization, add, dispose, mul, reshape, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, customGrad, type serialization, add, dispose, mul, reshape, tidy, zeros, zerosLike } from '@tensorflow/tfjs-core';
 import type { LayerVariable, Shape } from '@tensorflow/tfjs-layers';
 import { partOutputShape } from '../spec/part-shape.js';
-import type { LayerPart, Mixture } from '../spec/parts.js';
+import type { LayerPart, Mixture, Slots } from '../spec/parts.js';
+import { expertsWithWeights } from '../spec/slots.js';
 import { type CallArguments, readCallArguments } from './call-arguments.js';
 import { fromConfigText, toConfigText } from './config-text.js';
 import { registeredParts } from './registry.js';
@@ -27,6 +28,14 @@ export interface RoutedLayerArgs extends LayerArgs {
   readonly sharedWeight?: number;
   /** Whether the input is added to the output: `x + MoE(x)`; both must have one shape. @defaultValue false */
   readonly skip?: boolean;
+  /** See {@link Slots}. @defaultValue an expert for each output of the router */
+  readonly slots?: Slots;
+}
+
+/** Stands for an expert that was pruned: its output is 0, and so is its gradient. */
+function zeroExpert(rows: Tensor, outputShape: readonly number[]): Tensor {
+  const zero = customGrad((x) => ({ value: zeros([rows.shape[0]!, ...outputShape]), gradFunc: () => zerosLike(x as Tensor) }));
+  return zero(rows);
 }
 
 /**
@@ -42,6 +51,7 @@ export abstract class RoutedLayer extends WeightedLayer {
   readonly sharedExperts: number;
   readonly sharedWeight: number;
   readonly skip: boolean;
+  readonly slots: Slots | undefined;
   #routerWeights: Weights = {};
   #experts: readonly Weights[] = [];
 
@@ -54,6 +64,10 @@ export abstract class RoutedLayer extends WeightedLayer {
     expectInteger(this.getClassName(), 'sharedExperts', this.sharedExperts, 0);
     expectNumber(this.getClassName(), 'sharedWeight', this.sharedWeight);
     this.router = typeof args.router === 'string' ? routerFromConfig(fromConfigText(args.router) as NamedConfig, registeredParts()) : args.router;
+    this.slots = args.slots;
+    const { numExperts } = this.router;
+    const fits = args.slots === undefined || (args.slots.length === numExperts && args.slots.every((expert) => Number.isInteger(expert) && expert >= -1) && Math.max(...args.slots) >= 0);
+    expectArgument(this.getClassName(), `slots of '${this.name}'`, fits, `have an expert or -1 for each of the router's ${numExperts} outputs, not all -1`, args.slots);
   }
 
   /** What the layer computes, for those who count; `undefined` where nobody but the caller knows. */
@@ -86,7 +100,7 @@ export abstract class RoutedLayer extends WeightedLayer {
 
   /** What decides the cost of the mixture, besides that of one expert. */
   protected get mixture(): Mixture {
-    return { router: this.router, sharedExperts: this.sharedExperts };
+    return { router: this.router, sharedExperts: this.sharedExperts, ...(this.slots !== undefined && { slots: this.slots }) };
   }
 
   get moeInfo(): MoeLayerInfo {
@@ -121,14 +135,17 @@ export abstract class RoutedLayer extends WeightedLayer {
   /** `expert0`, `expert1`, …, then `shared0`, …. */
   protected get expertNames(): readonly string[] {
     const named = (count: number, prefix: string): readonly string[] => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
-    return [...named(this.router.numExperts, 'expert'), ...named(this.sharedExperts, 'shared')];
+    return [...named(expertsWithWeights(this.mixture), 'expert'), ...named(this.sharedExperts, 'shared')];
   }
 
   override call(inputs: Tensor | Tensor[], kwargs: Record<string, unknown>): Tensor {
     const call = readCallArguments(kwargs);
     const choice = call.moe?.options.experts?.[this.name];
     const all = this.#experts.map((weights, expert) => (rows: Tensor) => this.runExpert(weights, rows, call, expert));
-    const [routed, shared] = [all.slice(0, this.router.numExperts), all.slice(this.router.numExperts)];
+    const count = expertsWithWeights(this.mixture);
+    const [living, shared] = [all.slice(0, count), all.slice(count)];
+    const none: ExpertFn = (rows) => zeroExpert(rows, rowShapeOf(this.computeOutputShape([null, ...rows.shape.slice(1)])));
+    const routed = this.slots?.map((expert) => living[expert] ?? none) ?? living;
     return tidy(() => {
       const [input, gateInput] = [inputs].flat() as [Tensor, Tensor?];
       const rows = this.toRows(input);
@@ -166,6 +183,6 @@ export abstract class RoutedLayer extends WeightedLayer {
 
   override getConfig(): serialization.ConfigDict {
     const { name, options } = this.router;
-    return { ...super.getConfig(), router: toConfigText({ name, options }), sharedStart: this.sharedStart, sharedExperts: this.sharedExperts, sharedWeight: this.sharedWeight, skip: this.skip };
+    return { ...super.getConfig(), router: toConfigText({ name, options }), sharedStart: this.sharedStart, sharedExperts: this.sharedExperts, sharedWeight: this.sharedWeight, skip: this.skip, ...(this.slots !== undefined && { slots: [...this.slots] }) };
   }
 }

@@ -2,7 +2,7 @@ import { convolvedSize } from '../ops/convolution.js';
 import type { LayerPart, RowShape } from './parts.js';
 
 /** What decides the shape of an output: a layer without its router. */
-export type ShapedPart = LayerPart extends infer Part ? (Part extends { readonly router: unknown } ? Omit<Part, 'router'> : Part) : never;
+export type ShapedPart = LayerPart extends infer Part ? (Part extends { readonly router: unknown } ? Omit<Part, 'router' | 'slots'> : Part) : never;
 
 /** Shape of one row after a layer. */
 export function partOutputShape(part: ShapedPart, inputShape: RowShape): RowShape {

@@ -36,11 +36,18 @@ export interface BlockSpec {
 
 export type BlockKind = 'basic' | 'bottleneck' | 'preactivation';
 
+/**
+ * Which expert of an MoE layer runs for each output of its router: several may share one (after merging), and -1 is none, whose output is 0 (after pruning).
+ */
+export type Slots = readonly number[];
+
 /** How experts are mixed. */
 export interface Mixture {
   readonly router: Router;
   /** Experts that every row passes besides. @defaultValue 0 */
   readonly sharedExperts?: number;
+  /** @defaultValue an expert for each output of the router */
+  readonly slots?: Slots;
 }
 
 /** What one layer computes; plain data, no weights. */

@@ -15,13 +15,14 @@ function prefixes(paths: readonly string[]): readonly string[] {
 /**
  * Checks that every place covers a module that can become an MoE layer.
  *
- * @param paths - paths of all such modules.
+ * @param paths  - paths of all such modules.
+ * @param option - name of the option that holds the places.
  * @throws {@link ArgumentError} that lists the valid places.
  */
-export function expectPlaces(caller: string, places: readonly string[], paths: readonly string[]): void {
-  if (places.length === 0) throw new ArgumentError(`${caller}: moe.at must name at least one place, got []. Valid places: ${prefixes(paths).join(', ')}.`);
+export function expectPlaces(caller: string, places: readonly string[], paths: readonly string[], option = 'moe.at'): void {
+  if (places.length === 0) throw new ArgumentError(`${caller}: ${option} must name at least one place, got []. Valid places: ${prefixes(paths).join(', ')}.`);
   for (const place of places) {
     if (paths.some((path) => covers(place, path))) continue;
-    throw new ArgumentError(`${caller}: moe.at must be a place in the network, got '${place}'. Valid places: ${prefixes(paths).join(', ')}.`);
+    throw new ArgumentError(`${caller}: ${option} must be a place in the network, got '${place}'. Valid places: ${prefixes(paths).join(', ')}.`);
   }
 }
