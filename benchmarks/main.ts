@@ -14,7 +14,7 @@ const BENCHMARKS: Readonly<Record<string, { summary: string; takes?: readonly Ex
     takes: ['engine', 'filter', 'failures'],
     load: () => import('./conformance/index.js'),
   },
-  dispatch: { summary: 'an MoE layer against one expert over the same rows, on wasm', load: () => import('./dispatch/index.js') },
+  dispatch: { summary: 'an MoE layer against one expert over the same rows, on wasm and tensorflow', takes: ['engine'], load: () => import('./dispatch/index.js') },
   pytorch: { summary: 'the engine tensorflow against PyTorch in $MOE_BENCH_PYTHON', load: () => import('./pytorch/index.js') },
 };
 

@@ -1,7 +1,7 @@
 // Shapes: N rows, images [N,4,4,C]; tokens [N,D] with H hidden units.
 import { createRng } from '@moe/core';
 import { type GateNetwork, convGap, gapFc } from '@moe/router';
-import { type Tensor, type Tensor2D, type Tensor4D, add, conv2d, matMul, relu, tensor } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor2D, type Tensor4D, add, conv2d, matMul, mul, relu, tensor, tidy } from '@tensorflow/tfjs-core';
 
 /** A kind of expert, with the rows that it runs on. */
 export interface Subject {
@@ -14,12 +14,26 @@ export interface Subject {
   run(weights: readonly Tensor[], rows: Tensor): Tensor;
 }
 
-const normal = (shape: number[], std: number, stream: string): Tensor => {
-  const size = shape.reduce((product, side) => product * side, 1);
-  return tensor(createRng(1).stream(stream).normal(size, 0, std), shape);
-};
+interface Values {
+  readonly values: Float32Array;
+  readonly shape: number[];
+}
 
-export const rowsOf = ({ numRows, rowShape }: Subject): Tensor => normal([numRows, ...rowShape], 1, 'rows');
+function normal(shape: number[], std: number, stream: string): Values {
+  const size = shape.reduce((product, side) => product * side, 1);
+  return { values: createRng(1).stream(stream).normal(size, 0, std), shape };
+}
+
+/** Experts that differ by a factor alone: to draw the weights of 64 would take longer than to measure them. */
+const expertsOf =
+  (first: readonly Values[]) =>
+  (expert: number): Tensor[] =>
+    first.map(({ values, shape }) => tidy(() => mul(tensor(values, shape), 1 + expert / 100)));
+
+export const rowsOf = ({ numRows, rowShape }: Subject): Tensor => {
+  const { values, shape } = normal([numRows, ...rowShape], 1, 'rows');
+  return tensor(values, shape);
+};
 
 /** 3x3 convolution, bias and ReLU on 4x4 images. */
 export function convSubject(numRows: number, channels: number): Subject {
@@ -28,7 +42,7 @@ export function convSubject(numRows: number, channels: number): Subject {
     gate: convGap({ kernel: 3 }),
     rowShape: [4, 4, channels],
     numRows,
-    init: (expert) => [normal([3, 3, channels, channels], Math.sqrt(2 / (9 * channels)), `filter ${expert}`), normal([channels], 0.1, `bias ${expert}`)],
+    init: expertsOf([normal([3, 3, channels, channels], Math.sqrt(2 / (9 * channels)), 'filter'), normal([channels], 0.1, 'bias')]),
     run: ([filter, bias], rows) => relu(add(conv2d(rows as Tensor4D, filter as Tensor4D, 1, 'same'), bias!)),
   };
 }
@@ -40,7 +54,7 @@ export function denseSubject(numRows: number, width: number, hidden: number): Su
     gate: gapFc(),
     rowShape: [width],
     numRows,
-    init: (expert) => [normal([width, hidden], Math.sqrt(2 / width), `in ${expert}`), normal([hidden, width], Math.sqrt(1 / hidden), `out ${expert}`)],
+    init: expertsOf([normal([width, hidden], Math.sqrt(2 / width), 'in'), normal([hidden, width], Math.sqrt(1 / hidden), 'out')]),
     run: ([up, down], rows) => matMul(relu(matMul(rows as Tensor2D, up as Tensor2D)), down as Tensor2D),
   };
 }

@@ -2,7 +2,7 @@
 import { expectShape } from '@moe/core';
 import { type Tensor, type Tensor2D, mul, reshape, slice } from '@tensorflow/tfjs-core';
 import type { Assignment, ExpertFn } from '../types.js';
-import { groupRows, joinGroups } from './row-groups.js';
+import { concatGroups, groupRows, joinLists, placeRows } from './row-groups.js';
 import { asColumn, runExpert } from './run-expert.js';
 
 /** Copies each expert's rows together, runs each expert that has rows, and adds the weighted outputs up where they belong. */
@@ -22,11 +22,13 @@ export function runGrouped(combineWeights: Tensor2D, assignment: Assignment, row
   // Rank 2 on every move: engines copy whole rows there, and crawl through higher ranks.
   const groups = busy.map(({ tokens }) => tokens);
   const inputs = groupRows(reshape(rows, [numTokens, -1]) as Tensor2D, groups);
-  const weights = groupRows(reshape(combineWeights, [numTokens * numExperts, 1]) as Tensor2D, busy.map(({ expert, tokens }) => tokens.map((token) => token * numExperts + expert)));
   const outputs = inputs.map((input, i) => runExpert(experts, busy[i]!.expert, reshape(input, [input.shape[0], ...rows.shape.slice(1)])));
   const outputShape = outputs[0]!.shape.slice(1);
   expectShape('dispatch', Object.fromEntries(outputs.map((output, i) => [`output of expert ${busy[i]!.expert}`, output])), ['*', ...outputShape]);
 
-  const weighted = outputs.map((output, i) => mul(reshape(output, [output.shape[0]!, -1]), weights[i]!) as Tensor2D);
-  return reshape(joinGroups(weighted, groups, numTokens), [numTokens, ...outputShape]);
+  // One product for all groups: with many experts the number of operations costs more than the arithmetic.
+  const pairs = joinLists(busy.map(({ expert, tokens }) => tokens.map((token) => token * numExperts + expert)));
+  const weights = groupRows(reshape(combineWeights, [numTokens * numExperts, 1]) as Tensor2D, [pairs])[0]!;
+  const slots = concatGroups(outputs.map((output) => reshape(output, [output.shape[0]!, -1])));
+  return reshape(placeRows(mul(slots, weights), joinLists(groups), numTokens), [numTokens, ...outputShape]);
 }
