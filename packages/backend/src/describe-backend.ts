@@ -15,12 +15,20 @@ export interface BackendDescription {
   readonly threads: number;
   /** What `'webgpu'` runs on; no other engine has it. */
   readonly adapter?: GpuAdapter;
+  /** Kinds of the devices that `'tensorflow'` found, `'CPU'` and, with CUDA, `'GPU'`; no other engine has it. */
+  readonly devices?: readonly string[];
 }
+
+/** What the engine `'tensorflow'` says of itself. */
+type Described = Required<Pick<BackendDescription, 'threads' | 'devices'>>;
 
 /** Describes the running engine, as plain data for logs and result files. */
 export function describeBackend(): BackendDescription {
   const engine = getBackend();
-  if (engine === 'tensorflow') return { engine, tfjs: version_core, simd: true, threads: (backend() as unknown as { readonly threads: number }).threads };
+  if (engine === 'tensorflow') {
+    const { threads, devices } = backend() as unknown as Described;
+    return { engine, tfjs: version_core, simd: true, threads, devices };
+  }
   if (engine === 'webgpu') return { engine, tfjs: version_core, simd: false, threads: 1, adapter: (backend() as unknown as { readonly adapter: GpuAdapter }).adapter };
   const wasm = engine === 'wasm';
   return { engine, tfjs: version_core, simd: wasm && env().getBool('WASM_HAS_SIMD_SUPPORT'), threads: wasm ? Math.max(1, getThreadsCount()) : 1 };

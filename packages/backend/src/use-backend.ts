@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { backend, env, findBackend, getBackend, ready, setBackend } from '@tensorflow/tfjs-core';
 import { type BackendWasm, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
-import { BackendError, expectInteger, expectKnownKeys, expectOneOf, isMoeError } from '@moe/core';
+import { BackendError, expectInteger, expectKnownKeys, expectNumber, expectOneOf, isMoeError } from '@moe/core';
 import { type BackendDescription, describeBackend } from './describe-backend.js';
 import type { EngineName } from './engines.js';
 import { watchBatchStatistics } from './gradients/batch-statistics.js';
@@ -19,6 +19,10 @@ export interface UseBackendOptions {
   wasmPaths?: string | Readonly<Record<string, string>>;
   /** Threads of the engine `'tensorflow'`, within one operation; all cores by default. Read when the engine first starts. */
   threads?: number;
+  /** Whether the engine `'tensorflow'` uses a GPU, if its TensorFlow has CUDA and there is one: the default. `describeBackend().devices` says what it found. Read when the engine first starts. */
+  gpu?: boolean;
+  /** Most of a GPU's memory that `'tensorflow'` takes, in [0.01, 1]; what it needs by default. Read when the engine first starts. */
+  gpuMemoryFraction?: number;
 }
 
 /** What {@link useBackend} started. */
@@ -58,8 +62,10 @@ const REMEDIES: Readonly<Record<EngineName, string>> = {
  */
 export async function useBackend(name: 'auto' | EngineName = 'auto', options: UseBackendOptions = {}): Promise<BackendChoice> {
   expectOneOf('useBackend', 'name', name, ['auto', ...FASTEST_FIRST]);
-  expectKnownKeys('useBackend', options, ['wasmPaths', 'threads']);
+  expectKnownKeys('useBackend', options, ['wasmPaths', 'threads', 'gpu', 'gpuMemoryFraction']);
   if (options.threads !== undefined) expectInteger('useBackend', 'threads', options.threads, 1, 1024);
+  if (options.gpu !== undefined) expectOneOf('useBackend', 'gpu', options.gpu, [true, false]);
+  if (options.gpuMemoryFraction !== undefined) expectNumber('useBackend', 'gpuMemoryFraction', options.gpuMemoryFraction, 0.01, 1);
   const passedOver: { engine: EngineName; reason: string }[] = [];
   for (const engine of name === 'auto' ? FASTEST_FIRST : [name]) {
     try {
@@ -74,7 +80,7 @@ export async function useBackend(name: 'auto' | EngineName = 'auto', options: Us
   throw new BackendError(`useBackend: no engine started. ${passedOver.map(({ reason }) => reason).join(' ')}`);
 }
 
-async function start(name: EngineName, { wasmPaths, threads }: UseBackendOptions): Promise<void> {
+async function start(name: EngineName, { wasmPaths, ...engineOptions }: UseBackendOptions): Promise<void> {
   const previous = getBackend();
   if (name === 'wasm') {
     if (!(await env().getAsync('WASM_HAS_SIMD_SUPPORT'))) {
@@ -82,7 +88,7 @@ async function start(name: EngineName, { wasmPaths, threads }: UseBackendOptions
     }
     if (wasmPaths !== undefined) setWasmPaths(wasmPaths as string);
   }
-  if (name === 'tensorflow') await (await import('@moe/backend/node')).registerTensorflow(threads);
+  if (name === 'tensorflow') await (await import('@moe/backend/node')).registerTensorflow(engineOptions);
   if (name === 'webgpu') await registerWebgpu();
   const started = await withoutProcessHandlers(() => setBackend(name));
   if (!started || getBackend() !== name) {

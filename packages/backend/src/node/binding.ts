@@ -46,13 +46,11 @@ export function createBinding(library: Library, status: Status, context: Context
 
   const run = (name: string, attributes: readonly Attribute[], inputs: readonly Pointer[], outputs: number): TensorMetadata[] => {
     const op = library.TFE_NewOp(context.pointer, name, status.pointer);
-    status.check(name);
+    if (!op) status.check(name);
     try {
       for (const attribute of attributes) setAttribute(library, status, op, attribute);
-      for (const input of inputs) {
-        library.TFE_OpAddInput(op, input, status.pointer);
-        status.check(name);
-      }
+      // An input that is refused is missing in the call, which then says so: every look at the status is a call of its own.
+      for (const input of inputs) library.TFE_OpAddInput(op, input, status.pointer);
       counts[0] = outputs;
       library.TFE_Execute(op, retvals, counts, status.pointer);
       status.check(name);

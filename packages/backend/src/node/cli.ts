@@ -55,8 +55,8 @@ async function doctor(): Promise<void> {
   for (const remedy of remedies) say(`  missing   ${remedy}`);
   for (const engine of ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const) {
     try {
-      const { simd, threads, adapter } = await useBackend(engine);
-      say(`${engine.padEnd(12)}starts: ${threads} ${threads === 1 ? 'thread' : 'threads'}${simd ? ', SIMD' : ''}${adapter === undefined ? '' : `, ${adapter.name}${adapter.software ? ', software' : ''}`}`);
+      const { simd, threads, adapter, devices } = await useBackend(engine);
+      say(`${engine.padEnd(12)}starts: ${threads} ${threads === 1 ? 'thread' : 'threads'}${simd ? ', SIMD' : ''}${adapter === undefined ? '' : `, ${adapter.name}${adapter.software ? ', software' : ''}`}${devices === undefined ? '' : devices.includes('GPU') ? ', GPU' : ', no GPU'}`);
     } catch (error) {
       if (!isMoeError(error)) throw error;
       say(`${engine.padEnd(12)}does not start: ${error.message}`);

@@ -1,5 +1,5 @@
 import type { Library, Pointer } from './library.js';
-import { integerField, messageField } from './protobuf.js';
+import { doubleField, integerField, messageField, textField } from './protobuf.js';
 import type { Status } from './status.js';
 
 /** The eager runtime and the devices that it found. */
@@ -14,16 +14,27 @@ export interface Context {
 /** Where TensorFlow puts an operation whose inputs lie elsewhere: it copies them without a word. */
 const PLACE_SILENTLY = 2;
 
-/** `ConfigProto` of TensorFlow: fields 2 and 5 are the threads within and between operations, 6.4 lets a GPU's memory grow as needed. */
-function encodeConfig(threads: number | undefined): Uint8Array {
-  const growth = messageField(6, integerField(4, 1));
-  return Uint8Array.from(threads === undefined ? growth : [...integerField(2, threads), ...integerField(5, threads), ...growth]);
+/** What the runtime is made with; see the options of `useBackend`. */
+export interface ContextOptions {
+  readonly threads?: number;
+  readonly gpu?: boolean;
+  readonly gpuMemoryFraction?: number;
 }
 
-export function createContext(library: Library, status: Status, threads: number | undefined): Context {
+/** `ConfigProto` of TensorFlow: field 1 counts devices by kind, 2 and 5 are the threads within and between operations, 6.1 and 6.4 say how much of a GPU's memory is taken and let it grow as needed. */
+export function encodeConfig({ threads, gpu = true, gpuMemoryFraction }: ContextOptions): Uint8Array {
+  const fraction = gpuMemoryFraction === undefined ? [] : doubleField(1, gpuMemoryFraction);
+  return Uint8Array.from([
+    ...(gpu ? [] : messageField(1, textField(1, 'GPU'), integerField(2, 0))),
+    ...(threads === undefined ? [] : [...integerField(2, threads), ...integerField(5, threads)]),
+    ...messageField(6, fraction, integerField(4, 1)),
+  ]);
+}
+
+export function createContext(library: Library, status: Status, settings: ContextOptions): Context {
   const options = library.TFE_NewContextOptions();
   try {
-    const config = encodeConfig(threads);
+    const config = encodeConfig(settings);
     library.TFE_ContextOptionsSetConfig(options, config, config.length, status.pointer);
     status.check('TFE_ContextOptionsSetConfig');
     library.TFE_ContextOptionsSetDevicePlacementPolicy(options, PLACE_SILENTLY);

@@ -4,7 +4,7 @@ import { BackendError } from '@moe/core';
 import { findBackend, registerBackend } from '@tensorflow/tfjs-core';
 import { type Storage, deferFilterGradients } from '../deferred.js';
 import { createBinding } from './binding.js';
-import { createContext } from './context.js';
+import { type ContextOptions, createContext } from './context.js';
 import { findTensorflow } from './installation.js';
 import { createCompiler } from './jit/compiler.js';
 import type { NodeBackend } from './jit/recorder.js';
@@ -27,10 +27,10 @@ function restoreUtilities(): void {
 /**
  * Loads TensorFlow and registers it with tfjs under the name `'tensorflow'`, unless that is done already.
  *
- * @param threads - threads of one operation and between operations; all cores by default. Read when the engine first starts.
+ * @param options - threads and GPU, as {@link useBackend} takes them. Read when the engine first starts.
  * @throws {@link BackendError} with the remedy, if the engine or one of its packages is not installed, or does not load.
  */
-export async function registerTensorflow(threads?: number): Promise<void> {
+export async function registerTensorflow(options: ContextOptions = {}): Promise<void> {
   if (findBackend(NAME) !== null) return;
   const installation = findTensorflow();
   if (installation === undefined) {
@@ -38,7 +38,7 @@ export async function registerTensorflow(threads?: number): Promise<void> {
   }
   const library = await loadLibrary(installation.libraries);
   const status = createStatus(library);
-  const context = createContext(library, status, threads);
+  const context = createContext(library, status, options);
   const binding = createBinding(library, status, context);
   restoreUtilities();
   const { NodeJSKernelBackend } = await importKernels();
@@ -49,7 +49,7 @@ export async function registerTensorflow(threads?: number): Promise<void> {
   deferFilterGradients(backend, { engineName: NAME, storageOf: (of) => (of as unknown as { readonly tensorMap: Storage }).tensorMap, memory: ['id'] });
   takeInt64Quietly(backend);
   const compiler = createCompiler(library, status, context, backend, binding.dtypeOf);
-  registerBackend(NAME, () => Object.assign(backend, { threads: threads ?? availableParallelism(), compiler }));
+  registerBackend(NAME, () => Object.assign(backend, { threads: options.threads ?? availableParallelism(), devices: context.devices, compiler }));
 }
 
 /** Makes tensors of int64 results as the engine's class does, int32 with data of 64 bits, without a line on the console for each. */

@@ -1,6 +1,7 @@
 export type { Copies, Tensors } from './cluster/buckets.js';
 export type { ConnectClusterOptions } from './cluster/configuration.js';
 export { type Cluster, connectCluster } from './cluster/connect-cluster.js';
+export type { ContextOptions } from './context.js';
 export { type EngineState, describeTensorflow } from './doctor.js';
 export { registerTensorflow } from './engine.js';
 export { createGpu } from './gpu.js';

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeTensorflow } from './doctor.js';
 import { installTensorflow, removeTensorflow } from './install.js';
 import { findTensorflow, tensorflowFolder } from './installation.js';
-import { LIBRARY_NAMES } from './platform.js';
+import { LIBRARY_NAMES, WHEEL } from './platform.js';
 
 let folder: string;
 const cacheBefore = process.env.XDG_CACHE_HOME;
@@ -93,6 +93,21 @@ describe('installTensorflow', () => {
   it('says what to do where the cache cannot be written', async () => {
     writeFileSync(join(folder, 'cache'), 'a file');
     await expect(installTensorflow({ from: fakeTensorflow('lib') })).rejects.toThrow(/must be writable and have 1\.2 GB of free space.*XDG_CACHE_HOME/);
+  });
+});
+
+describe.skipIf(WHEEL === undefined)('installTensorflow (skipped where there is no wheel to fetch)', () => {
+  const path = process.env.PATH;
+  afterEach(() => {
+    process.env.PATH = path;
+  });
+
+  it('says what to do without Python, and without pip', async () => {
+    process.env.PATH = folder;
+    await expect(installTensorflow()).rejects.toThrow(/Python 3 with pip must be installed, got neither .*Install it/);
+    writeFileSync(join(folder, 'python3'), '#!/bin/sh\necho "$0: No module named pip" >&2\nexit 1\n', { mode: 0o755 });
+    await expect(installTensorflow()).rejects.toThrow('Python must have pip, but python3 has none. Run `python3 -m ensurepip`');
+    expect(left()).toEqual([]);
   });
 });
 

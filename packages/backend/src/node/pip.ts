@@ -26,6 +26,7 @@ async function python(args: readonly string[], env: NodeJS.ProcessEnv, signal?: 
     });
     if (signal?.aborted) throw new AbortedError('installTensorflow: stopped.', { cause: signal.reason });
     if (result?.code === 0) return result.output;
+    if (result?.errors.includes('No module named pip')) throw new BackendError(`installTensorflow: Python must have pip, but ${command} has none. Run \`${command} -m ensurepip\`, or install the package python3-pip of your system.`);
     if (result !== undefined) throw new BackendError(`installTensorflow: \`${command} ${args.join(' ')}\` failed. ${result.errors.trim().split('\n').slice(-4).join(' ')}`);
   }
   throw new BackendError(`installTensorflow: Python 3 with pip must be installed, got neither ${PYTHONS.join(' nor ')}. Install it, or download the wheel elsewhere and pass it as \`from\`.`);

@@ -13,3 +13,6 @@ export function messageField(number: number, ...fields: readonly (readonly numbe
 
 /** A field that holds text. */
 export const textField = (number: number, value: string): number[] => messageField(number, [...Buffer.from(value)]);
+
+/** A field that holds a double. */
+export const doubleField = (number: number, value: number): number[] => [...varint(number * 8 + 1), ...new Uint8Array(Float64Array.of(value).buffer)];

@@ -70,7 +70,7 @@ describe.skipIf(!installed)('the engine tensorflow (skipped unless `pnpm backend
   });
 
   it("starts, says so, and is what 'auto' prefers", async () => {
-    expect(await useBackend('auto')).toMatchObject({ engine: 'tensorflow', passedOver: [] });
+    expect(await useBackend('auto')).toMatchObject({ engine: 'tensorflow', passedOver: [], devices: expect.arrayContaining(['CPU']) });
     expect(getBackend()).toBe('tensorflow');
     expect(running().binding.TF_Version).toBe('2.21.0');
   });
@@ -179,9 +179,9 @@ describe.skipIf(!installed)('the engine tensorflow (skipped unless `pnpm backend
   it('is silent, uses the threads that it is given, and ends cleanly with tensors left', () => {
     const source = new URL('../index.ts', import.meta.url).href;
     const script = `import { useBackend } from ${JSON.stringify(source)}; import { square, tensor } from '@tensorflow/tfjs-core';
-      const { threads } = await useBackend('tensorflow', { threads: 1 }); console.log(threads, square(tensor([3])).dataSync()[0]);`;
+      const { threads, devices } = await useBackend('tensorflow', { threads: 1, gpu: false, gpuMemoryFraction: 0.5 }); console.log(threads, ...devices, square(tensor([3])).dataSync()[0]);`;
     const cwd = fileURLToPath(new URL('../..', import.meta.url));
     const output = execFileSync('sh', ['-c', '"$0" "$@" 2>&1', process.execPath, '--conditions=@moe/source', '--import', 'tsx', '--input-type=module', '-e', script], { cwd, encoding: 'utf8' });
-    expect(output).toBe('1 9\n');
+    expect(output).toBe('1 CPU 9\n');
   });
 });
