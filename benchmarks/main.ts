@@ -15,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, { summary: string; takes?: readonly Ex
     load: () => import('./conformance/index.js'),
   },
   dispatch: { summary: 'an MoE layer against one expert over the same rows, on wasm and tensorflow', takes: ['engine'], load: () => import('./dispatch/index.js') },
+  leaks: { summary: 'what 10,000 steps on the engine tensorflow leave behind', takes: ['filter'], load: () => import('./leaks/index.js') },
   pytorch: { summary: 'the engine tensorflow against PyTorch in $MOE_BENCH_PYTHON', load: () => import('./pytorch/index.js') },
 };
 
