@@ -31,7 +31,7 @@ ${Object.entries(BENCHMARKS).map(([name, { summary }]) => `  ${name.padEnd(12)} 
 
 conformance:
   --engine NAME    cpu, wasm or tensorflow; all that work here by default
-  --filter TEXT    only specs whose name contains it
+  --filter TEXT    only specs whose name contains it; of leaks, subjects
   --failures FILE  writes the specs that fail, one JSON object a line
 
 Exit code: 0 all bars hold, 1 a bar does not hold, 2 wrong arguments.`;

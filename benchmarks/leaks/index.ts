@@ -41,11 +41,11 @@ async function repeatTogether(subject: SubjectName, steps: number): Promise<read
  * What 10,000 steps on the engine `tensorflow` leave behind, in a process for each subject; the first tenth of them warms up.
  * Memory: the greatest rise since then against what is allowed. Tensors and handles: the most since then against those at that time. Nothing where the engine is not installed.
  */
-const leaks: Benchmark = async function* ({ quick }) {
+const leaks: Benchmark = async function* ({ quick, filter = '' }) {
   if (findTensorflow() === undefined) return;
   const steps = quick ? 1000 : 10_000;
   const conditions = `${steps} steps, 1 thread; TensorFlow ${(await describeTensorflow()).version}, Node ${process.versions.node}; ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`;
-  for (const subject of Object.keys(SUBJECTS) as SubjectName[]) {
+  for (const subject of (Object.keys(SUBJECTS) as SubjectName[]).filter((name) => name.includes(filter))) {
     const found = await (subject === 'all-reduce' ? repeatTogether : repeat)(subject, steps);
     const row = { limit: 1, conditions: `${conditions}; ${Math.round(found.at(-1)!.memory / MEBIBYTE)} MiB at the end` };
     const valuesOf = (kind: keyof Holdings): number[] => found.map((holdings) => holdings[kind]);

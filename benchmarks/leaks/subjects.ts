@@ -15,11 +15,13 @@ import {
   dispose,
   matMul,
   maxPool,
+  neg,
   ones,
   relu,
   reshape,
   tensor,
   tensor1d,
+  tidy,
   valueAndGrads,
   zerosLike,
 } from '@tensorflow/tfjs-core';
@@ -111,7 +113,8 @@ function fit(): Subject {
 /** The mean over the workers that `TF_CONFIG` names. */
 async function exchange(): Promise<Subject> {
   const cluster = await connectCluster({ timeoutSeconds: 120 });
-  const gradients = { kernel: ones([100, 100]), bias: ones([100]) };
+  // Results of the engine, as gradients are.
+  const gradients = tidy(() => ({ kernel: neg(ones([100, 100])), bias: neg(ones([100])) }));
   return { step: async () => dispose(await cluster.allReduce(gradients, 'mean')), close: cluster.close };
 }
 
