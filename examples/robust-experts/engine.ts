@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { useBackend } from '@moe/backend';
 import type { Config } from './config.js';
 
@@ -7,7 +8,8 @@ export interface Engine {
   readonly text: string;
 }
 
-export async function startEngine(name: Config['backend']): Promise<Engine> {
-  const description = await useBackend(name);
+/** Starts the engine of one of several processes that share the cores. */
+export async function startEngine({ backend, workers }: Config): Promise<Engine> {
+  const description = await useBackend(backend, { threads: Math.max(1, Math.floor(availableParallelism() / workers)) });
   return { name: description.engine, text: `Engine: ${description.engine}, tfjs ${description.tfjs}` };
 }

@@ -23,7 +23,7 @@ async function run({ job, config, folder }: Order & { type: 'run' }): Promise<No
     log: (text: string) => tell({ type: 'log', text }),
   };
   try {
-    engine ??= startEngine(config.backend);
+    engine ??= startEngine(config);
     tell({ type: 'engine', text: (await engine).text });
     await (job.kind === 'train' ? trainModel(job.model, context) : evaluatePath(job.model, job.path, context));
     return { type: 'done' };

@@ -153,6 +153,15 @@ describe('pgdAdversarial', () => {
     target.dispose();
   });
 
+  it('gives the attack one function for a model at all steps, so that what it compiled is used again', async () => {
+    const target = linearModel([0, 0, 0, 0], 0);
+    const seen = new Set<unknown>();
+    const attack = watching((model) => void seen.add(model));
+    await trainFor(target, { data: tinyBatches(12, 4), batchesPerEpoch: 3, epochs: 1, objective: pgdAdversarial({ attack, batchNorm: 'running' }) });
+    expect(seen.size).toBe(1);
+    target.dispose();
+  });
+
   it('keeps no tensor, also when the attack fails after it called the model', async () => {
     const broken = watching((model, inputs) => {
       model(inputs);
