@@ -28,7 +28,12 @@ export { type VitMoeOptions, type VitOptions, vitSpec } from './spec/vit-spec.js
 export { vit } from './vit.js';
 export { extractExperts } from './surgery/extract-experts.js';
 export type { FoldOptions } from './surgery/fold-experts.js';
+export { type MergeExpertsOptions, mergeExperts } from './surgery/merge-experts.js';
+export { type PruneExpertsOptions, pruneExperts } from './surgery/prune-experts.js';
+export { expertValues, replaceExpert } from './surgery/replace-expert.js';
+export { routerNormChange } from './surgery/router-norm-change.js';
 export { type UpcycleOptions, upcycle } from './surgery/upcycle.js';
+export { withTopK } from './surgery/with-top-k.js';
 export { loadWeights } from './weights/load-weights.js';
 export { type TorchWeightsOptions, loadTorchWeights, torchWeights } from './weights/torch-weights.js';
 export { weightValues } from './weights/weight-values.js';

@@ -36,7 +36,9 @@ export function describeNetwork(caller: string, model: LayersModel): NetworkSpec
     if (layer === input) return [];
     const [node] = layer.inboundNodes;
     const [inputShape, outputShape] = [node!.inputShapes[0], node!.outputShapes[0]] as [Shape, Shape];
-    return [{ name: layer.name, part: partOf(caller, layer), inputs: node!.inboundLayers.map(nameOf), inputShape: rowShapeOf(inputShape), outputShape: rowShapeOf(outputShape) }];
+    const gateShape = node!.inputShapes[1] as Shape | undefined;
+    const part = partOf(caller, layer);
+    return [{ name: layer.name, part, ...('router' in part && gateShape !== undefined && { gateShape: rowShapeOf(gateShape) }), inputs: node!.inboundLayers.map(nameOf), inputShape: rowShapeOf(inputShape), outputShape: rowShapeOf(outputShape) }];
   });
   const seeds = model.layers.flatMap((layer) => ('seed' in layer ? [layer.seed as number] : []));
   return { name: model.name, inputShape: rowShapeOf(model.inputs[0]!.shape), classes: specs.at(-1)!.outputShape[0]!, seed: seeds[0] ?? 0, layers: specs };

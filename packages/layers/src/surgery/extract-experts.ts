@@ -54,8 +54,10 @@ function unfold(spec: NetworkSpec, dense: ReadonlySet<string>): NetworkSpec {
   for (const layer of spec.layers) {
     const inputs = layer.inputs.map((name) => outputs.get(name) ?? name);
     const { part, name } = layer;
-    const push = (changed: LayerPart): void => void layers.push({ ...layer, inputs, part: changed });
-    if (!dense.has(name)) push(part);
+    const { gateShape: _, ...ungated } = layer;
+    // A gate on a second input goes with the gate.
+    const push = (changed: LayerPart): void => void layers.push({ ...ungated, inputs: inputs.slice(0, 1), part: changed });
+    if (!dense.has(name)) layers.push({ ...layer, inputs });
     else if (part.kind === 'convMoe') push({ kind: 'conv', conv: part.conv });
     else if (part.kind === 'denseMoe') push({ kind: 'feedForward', hidden: part.hidden });
     else if (part.kind === 'linearMoe') push({ kind: 'linear', units: part.units, activation: 'relu' });
