@@ -1,7 +1,10 @@
 import type { Compile } from '@moe/core';
 import { ENGINE } from '@moe/testing';
 import { apgd } from './apgd.js';
+import { apgdTargeted } from './apgd-targeted.js';
+import { fab } from './fab.js';
 import { fgsm } from './fgsm.js';
+import { square } from './square.js';
 import type { AttackNorm } from './geometry/geometry.js';
 import { pgd } from './pgd.js';
 import { describeAttack } from './testing/describe-attack.js';
@@ -29,4 +32,14 @@ for (const norm of ['Linf', 'L2'] satisfies AttackNorm[]) {
     ...(ENGINE === 'tensorflow' && norm === 'L2' && { batchRounding: 1e-6 }),
   });
   describeAttack(`apgd ${norm}, dlr, compiled`, ({ eps, restarts }) => apgd({ eps, norm, steps: 15, restarts, loss: 'dlr', compile }), { norm, loss: 'dlr', restarts: true });
+  describeAttack(`apgdTargeted ${norm}`, ({ eps }) => apgdTargeted({ eps, norm, steps: 15, loss: 'cw' }), { norm, loss: 'cw', restarts: false });
+  describeAttack(`apgdTargeted ${norm}, dlr`, ({ eps }) => apgdTargeted({ eps, norm, steps: 15, variant: 'autoattack' }), { norm, loss: 'cw', restarts: false, lossOption: false });
+  describeAttack(`fab ${norm}`, ({ eps }) => fab({ eps, norm, steps: 15 }), { norm, loss: 'cw', restarts: false, lossOption: false });
+  describeAttack(`square ${norm}`, ({ eps, restarts }) => square({ eps, norm, queries: 150, restarts }), {
+    norm,
+    loss: 'cw',
+    restarts: true,
+    lossOption: false,
+    exact: norm === 'Linf',
+  });
 }

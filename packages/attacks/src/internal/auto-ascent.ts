@@ -3,6 +3,7 @@ import { throwIfAborted } from '@moe/core';
 import type { Ball } from '../geometry/ball.js';
 import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
 import { type LossName, LOSSES } from '../losses/losses.js';
+import type { RowLoss } from '../losses/row-loss.js';
 import { createBest, keepBest } from './best.js';
 import { compactRows } from './compact.js';
 import { measure } from './measure.js';
@@ -11,12 +12,16 @@ import { type ApgdVariant, type StepControl, checkpoints, createStepControl } fr
 
 const MOMENTUM = 0.75; // alpha, Croce & Hein 2020, Sec. 3.1
 
-export interface AutoAscentOptions extends Ball {
+/** What one run needs to know; `restarts` is the number of runs in all. */
+export interface AscentRun extends Ball {
   readonly norm: AttackNorm;
-  readonly loss: LossName;
   readonly steps: number;
   readonly restarts: number;
   readonly variant: ApgdVariant;
+}
+
+export interface AutoAscentOptions extends AscentRun {
+  readonly loss: LossName;
 }
 
 /** AutoPGD: projected gradient ascent with momentum and a step size of its own for each row. */
@@ -28,17 +33,16 @@ export function autoAscend(problem: Problem, options: AutoAscentOptions): BestPo
   for (let restart = 0; restart < options.restarts; restart++) {
     standing = compactRows(standing, (row) => best.wrong[row] === 0);
     if (standing.length === 0) break;
-    runOnce(problem, options, best, standing, restart);
+    ascendOnce(problem, options, LOSSES[options.loss], best, standing, restart);
   }
   return best;
 }
 
 /** One restart over the rows that still stand; eq. numbers of Croce & Hein 2020, Algorithm 1. */
-function runOnce(problem: Problem, options: AutoAscentOptions, best: BestPoints, standing: readonly number[], restart: number): void {
+export function ascendOnce(problem: Problem, options: AscentRun, rowLoss: RowLoss, best: BestPoints, standing: readonly number[], restart: number): void {
   const { inputs, size, context } = problem;
   const { norm, steps, eps, variant } = options;
   const { project, randomStart, ascend } = GEOMETRIES[norm];
-  const rowLoss = LOSSES[options.loss];
   const original = variant === 'autoattack';
   const done = Uint8Array.from(best.wrong); // rows that were fooled before this run
   // The released code stops no row inside a run and returns the last misclassified point.

@@ -53,7 +53,7 @@ export function measure(problem: Problem, rowLoss: RowLoss, points: Float32Array
     rows.forEach((row, i) => {
       const label = labels[row]!;
       expectArgument(caller, `labels[${row}]`, label >= 0 && label < classes, `be a class index in [0, ${classes})`, label);
-      loss[i] = rowLoss(values, i * classes, classes, label, direction).loss;
+      loss[i] = rowLoss(values, i * classes, classes, label, direction, row).loss;
       const rival = argMaxExcept(values, i * classes, classes, label);
       const lead = values[i * classes + label]! - values[i * classes + rival]!;
       wrong[i] = lead < 0 || (lead === 0 && rival < label) ? 1 : 0;

@@ -6,8 +6,8 @@ import { type RowLoss, perExample } from './row-loss.js';
 const TINY = 1e-12; // Croce & Hein 2020, released code
 
 /** Difference of logits ratio of one row; the margin itself for two classes. */
-export const dlrRow: RowLoss = (logits, from, classes, label, direction) => {
-  const { loss: gap } = cwRow(logits, from, classes, label, direction);
+export const dlrRow: RowLoss = (logits, from, classes, label, direction, row) => {
+  const { loss: gap } = cwRow(logits, from, classes, label, direction, row);
   if (classes < 3) return { loss: gap, scale: 1 };
   const [first, , third] = topKIndices(logits.subarray(from, from + classes), classes, 3) as unknown as [number, number, number];
   const spread = logits[from + first]! - logits[from + third]! + TINY;

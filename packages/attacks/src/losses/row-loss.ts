@@ -18,8 +18,9 @@ interface RowValue {
  * @param classes   - M.
  * @param label     - true class.
  * @param direction - receives ∂loss/∂logits divided by the returned scale, at the same place as the row.
+ * @param row       - number of the row in the batch that is attacked, for losses with a target of its own.
  */
-export type RowLoss = (logits: Float32Array, from: number, classes: number, label: number, direction: Float32Array) => RowValue;
+export type RowLoss = (logits: Float32Array, from: number, classes: number, label: number, direction: Float32Array, row: number) => RowValue;
 
 /** Index of the largest logit of a row other than `except`; the first of equals. */
 export function argMaxExcept(logits: Float32Array, from: number, classes: number, except: number): number {
@@ -40,7 +41,7 @@ export function perExample(caller: string, rowLoss: RowLoss, logits: Tensor2D, l
     const losses = new Float32Array(B);
     const gradient = new Float32Array(B * M);
     for (let row = 0; row < B; row++) {
-      const { loss, scale } = rowLoss(values, row * M, M, classes[row]!, gradient);
+      const { loss, scale } = rowLoss(values, row * M, M, classes[row]!, gradient, row);
       losses[row] = loss;
       for (let j = row * M; j < (row + 1) * M; j++) gradient[j]! *= scale;
     }

@@ -1,0 +1,50 @@
+// Shapes: H W pixels, C channels; images row-major [H,W,C].
+import type { Rng } from '@moe/core';
+import type { Ball } from '../geometry/ball.js';
+
+export interface Image {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+/** Draws of a candidate that changes nothing before it is asked all the same. */
+const REDRAWS = 8;
+
+const sideOf = (share: number, { height, width }: Image): number => Math.max(Math.round(Math.sqrt(share * height * width)), 1);
+
+/** A place for a window of the given sides, every one with the same chance. */
+export function windowAt(draws: Float32Array, rows: number, columns: number, { height, width }: Image): { top: number; left: number } {
+  return { top: Math.min(Math.floor(draws[0]! * (height - rows + 1)), height - rows), left: Math.min(Math.floor(draws[1]! * (width - columns + 1)), width - columns) };
+}
+
+const signOf = (draw: number): number => (draw < 0.5 ? -1 : 1);
+
+/** Vertical stripes at the edge of the ball, one sign for each column and channel. */
+export function startLinf(clean: Float32Array, { eps, bounds: [low, high] }: Ball, { height, width, channels }: Image, rng: Rng, out: Float32Array): void {
+  const draws = rng.stream('stripes').uniform(width * channels);
+  for (let i = 0; i < height * width * channels; i++) out[i] = Math.min(Math.max(clean[i]! + eps * signOf(draws[i % (width * channels)]!), low), high);
+}
+
+/** The best point with one square at the edge of the ball, one sign for each channel. */
+export function proposeLinf(clean: Float32Array, best: Float32Array, { eps, bounds: [low, high] }: Ball, image: Image, share: number, rng: Rng, out: Float32Array): void {
+  const { height, width, channels } = image;
+  const side = sideOf(share, image);
+  const [rows, columns] = [Math.min(side, height), Math.min(side, width)];
+  for (let attempt = 0; attempt < REDRAWS; attempt++) {
+    const draws = rng.at(attempt).uniform(2 + channels);
+    const { top, left } = windowAt(draws, rows, columns, image);
+    out.set(best);
+    let changed = false;
+    for (let y = top; y < top + rows; y++) {
+      for (let x = left; x < left + columns; x++) {
+        for (let c = 0; c < channels; c++) {
+          const i = (y * width + x) * channels + c;
+          out[i] = Math.min(Math.max(clean[i]! + eps * signOf(draws[2 + c]!), low), high);
+          changed ||= out[i] !== best[i];
+        }
+      }
+    }
+    if (changed) return;
+  }
+}

@@ -1,0 +1,110 @@
+// Shapes: H W pixels, C channels, D = H·W·C numbers of one example.
+import { type Attack, type Rng, expectArgument, expectInteger, expectKnownKeys, expectNumber, throwIfAborted } from '@moe/core';
+import { createBest, keepBest } from './internal/best.js';
+import { compactRows } from './internal/compact.js';
+import { measure } from './internal/measure.js';
+import { type GradientAttackOptions, expectSharedOptions, freeze, nameOf } from './internal/options.js';
+import { type Problem, createProblem, exampleRng, rowOf, toPerturbation } from './internal/problem.js';
+import { type Image, proposeLinf, startLinf } from './internal/square-linf.js';
+import { proposeL2, startL2 } from './internal/square-l2.js';
+import { cwRow } from './losses/cw-loss.js';
+
+export interface SquareOptions extends Omit<GradientAttackOptions, 'loss'> {
+  /** Queries of one restart, the start included. @defaultValue 5000 */
+  readonly queries?: number;
+  /** Share of the pixels in the first squares, in (0, 1]. @defaultValue 0.8 */
+  readonly firstShare?: number;
+  /** Independent runs; later ones attack only what still stands. @defaultValue 1 */
+  readonly restarts?: number;
+}
+
+// Queries, of ten thousand, from which the share of pixels is halved once more.
+const HALVED_AT = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
+
+/** Share of the pixels that a square has at a query; the schedule is stretched over all queries. */
+export function shareAt(query: number, queries: number, first: number): number {
+  const at = Math.floor((query * 10_000) / queries);
+  return first / 2 ** HALVED_AT.filter((threshold) => at > threshold).length;
+}
+
+/**
+ * Square Attack: random search without gradients, by squares of one sign at random places.
+ *
+ * @remarks
+ * Keeps a candidate if the margin `max_{j≠y} z_j - z_y` rises. Squares shrink on the released schedule, stretched over all queries. Needs only logits, so masked
+ * gradients do not stop it.
+ *
+ * Differs from AutoAttack: every example has squares, places and signs of its own, so its result does not depend on the batch; squares reach the last row and column; images need not
+ * be square; a candidate that changes nothing is drawn again.
+ *
+ * @returns A frozen attack; its `options` hold every default. Inputs `[B,H,W,C]`, or `[B,D]` as images of one row.
+ * @throws {@link ArgumentError} if an option is unknown or out of range.
+ * @see {@link https://arxiv.org/abs/1912.00049 | Andriushchenko et al. 2020}
+ *
+ * @example
+ * const attack = square({ eps: 8 / 255, queries: 1000 });
+ */
+export function square(options: SquareOptions): Attack<Required<SquareOptions>> {
+  expectKnownKeys('square', options, ['eps', 'norm', 'bounds', 'label', 'queries', 'firstShare', 'restarts']);
+  const { eps, norm = 'Linf', bounds = [0, 1], label = '', queries = 5000, firstShare = 0.8, restarts = 1 } = options;
+  expectSharedOptions('square', { eps, norm, loss: 'ce', bounds, label });
+  expectInteger('square', 'queries', queries, 1);
+  expectNumber('square', 'firstShare', firstShare, Number.MIN_VALUE, 1);
+  expectInteger('square', 'restarts', restarts, 1);
+  const filled = freeze({ eps, norm, bounds, label, queries, firstShare, restarts });
+  const name = nameOf('square', label);
+  return Object.freeze<Attack<Required<SquareOptions>>>({
+    name,
+    options: filled,
+    access: 'score',
+    perturb(model, inputs, labels, context) {
+      const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
+      return toPerturbation(problem, search(problem, filled));
+    },
+  });
+}
+
+function search(problem: Problem, options: Required<SquareOptions>): ReturnType<typeof createBest> {
+  const { inputs, rows, size, context, caller } = problem;
+  const { norm, queries, firstShare, restarts } = options;
+  const image = imageOf(problem);
+  const [start, propose] = norm === 'Linf' ? [startLinf, proposeLinf] : [startL2, proposeL2];
+  const best = createBest(problem);
+  const all = Array.from({ length: rows }, (_, row) => row);
+  keepBest(problem, best, inputs, all, measure(problem, cwRow, inputs, all, false), 'misclassify');
+  const active = (row: number): boolean => best.wrong[row] === 0;
+
+  for (let restart = 0; restart < restarts; restart++) {
+    const current = createBest(problem);
+    const candidates = inputs.slice();
+    const streams = new Map<number, Rng>();
+    const streamOf = (row: number): Rng => {
+      const rng = streams.get(row) ?? exampleRng(problem, row, restart);
+      streams.set(row, rng);
+      return rng;
+    };
+    let batch = compactRows(all, active);
+    for (let query = 0; query < queries && batch.length > 0; query++) {
+      throwIfAborted(caller, context.signal);
+      const share = shareAt(query, queries, firstShare);
+      for (const row of batch) {
+        if (!active(row)) continue;
+        const [clean, candidate] = [rowOf(inputs, row, size), rowOf(candidates, row, size)];
+        if (query === 0) start(clean, options, image, streamOf(row), candidate);
+        else propose(clean, rowOf(current.points, row, size), options, image, share, streamOf(row).at(query), candidate);
+      }
+      const measured = measure(problem, cwRow, candidates, batch, false);
+      const meanLoss = keepBest(problem, current, candidates, batch, measured, 'misclassify', best.wrong);
+      keepBest(problem, best, candidates, batch, measured, 'misclassify');
+      context.onStep?.({ step: restart * queries + query, steps: restarts * queries, meanLoss });
+      batch = compactRows(batch, active);
+    }
+  }
+  return best;
+}
+
+function imageOf({ caller, shape }: Problem): Image {
+  expectArgument(caller, 'inputs', shape.length === 1 || shape.length === 3, 'have shape [B,H,W,C] or [B,D]', ['B', ...shape]);
+  const [height = 1, width = 1, channels = 1] = shape.length === 3 ? shape : [1, shape[0]!, 1];
+  return { height, width, channels };
+}
