@@ -162,6 +162,8 @@ describe('autoAttack', () => {
     expect(names('standard')).toEqual(['apgd', 'apgdTargeted', 'fab', 'square']);
     expect(names('quick')).toEqual(['apgd', 'apgdTargeted']);
     expect(autoAttack({ eps: 0.1 }).access).toBe('gradient');
+    expect(autoAttack({ eps: 0.1, norm: 'L2' }).options).toMatchObject({ eps: 0.1, norm: 'L2', bounds: [0, 1] });
+    expect(sequence('two balls', [fgsm({ eps: 0.1 }), fgsm({ eps: 0.2, label: 'wide' })]).options).not.toHaveProperty('eps');
   });
 
   it('decides a linear model of three classes exactly', () => {

@@ -1,10 +1,15 @@
 // Shapes: B batch.
-import { type Attack, type AttackAccess, type AttackContext, type LogitsFn, type Perturbation, expectArgument, expectShape } from '@moe/core';
+import { type Attack, type AttackAccess, type AttackContext, type Bounds, type LogitsFn, type Perturbation, expectArgument, expectShape } from '@moe/core';
+import type { AttackNorm } from './geometry/geometry.js';
 import { type Tensor, type Tensor1D, dispose, tensor, tensor1d } from '@tensorflow/tfjs-core';
 
 /** Names and options of the parts of a {@link sequence}. */
 export interface SequenceOptions {
   readonly attacks: readonly { readonly name: string; readonly options: object }[];
+  /** Ball and bounds, where all parts have the same, so that an evaluation can check them. */
+  readonly eps?: number;
+  readonly norm?: AttackNorm;
+  readonly bounds?: Bounds;
 }
 
 const ACCESS: readonly AttackAccess[] = ['decision', 'score', 'gradient'];
@@ -31,10 +36,17 @@ export function sequence(name: string, attacks: readonly Attack[]): Attack<Seque
   expectArgument('sequence', 'attacks', twice === undefined, 'have distinct names', twice, 'Give one of them a label.');
   return Object.freeze<Attack<SequenceOptions>>({
     name,
-    options: Object.freeze({ attacks: attacks.map((attack) => Object.freeze({ name: attack.name, options: attack.options })) }),
+    options: Object.freeze({ ...sharedOptions(attacks), attacks: attacks.map((attack) => Object.freeze({ name: attack.name, options: attack.options })) }),
     access: ACCESS[Math.max(...attacks.map(({ access }) => ACCESS.indexOf(access)))]!,
     perturb: (model, inputs, labels, context) => runAll(name, attacks, model, inputs, labels, context),
   });
+}
+
+/** What all parts were given alike of ball and bounds. */
+function sharedOptions(attacks: readonly Attack[]): Pick<SequenceOptions, 'eps' | 'norm' | 'bounds'> {
+  const [first, ...rest] = attacks.map(({ options }) => options as Record<string, unknown>);
+  const alike = ['eps', 'norm', 'bounds'].filter((key) => first![key] !== undefined && rest.every((other) => JSON.stringify(other[key]) === JSON.stringify(first![key])));
+  return Object.fromEntries(alike.map((key) => [key, first![key]]));
 }
 
 function runAll(name: string, attacks: readonly Attack[], model: LogitsFn, inputs: Tensor, labels: Tensor1D, context: AttackContext): Perturbation {

@@ -3,6 +3,7 @@ import { type Attack, type LogitsFn, createRng } from '@moe/core';
 import { expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
 import { apgd } from '../apgd.js';
+import { autoAttack } from '../auto-attack.js';
 import { pgd } from '../pgd.js';
 import { tinyDataset } from '../testing/datasets.js';
 import { linearModel, predictions, tinyNet } from '../testing/models.js';
@@ -31,6 +32,12 @@ function memoryState(): EvaluationState & { text: string | undefined } {
 }
 
 describe('evaluate', () => {
+  it('judges a sequence as one attack, in the ball of its parts', async () => {
+    const { attacks } = await evaluate({ ...task(), attacks: [autoAttack({ eps: 0.1, version: 'quick' })] });
+    expect(attacks.map(({ name }) => name)).toEqual(['autoAttack:quick']);
+    expect(attacks[0]!.meanPerturbation).toBeGreaterThan(0);
+  });
+
   it('counts right and robust examples, with flags that agree', async () => {
     const result = await evaluate(task());
     expect(result.clean).toMatchObject({ correct: 20, accuracy: 20 / 23 });
