@@ -11,7 +11,7 @@ import type { ApgdVariant } from './internal/step-control.js';
 import { cwRow } from './losses/cw-loss.js';
 import { type TargetedLossName, targetedRow } from './losses/targeted-loss.js';
 
-export interface ApgdTargetedOptions extends Omit<GradientAttackOptions, 'loss'> {
+export interface ApgdTargetedOptions extends Omit<GradientAttackOptions, 'loss' | 'compile'> {
   /** Loss that is maximised; `'dlr'` is `'cw'` for fewer than four classes. @defaultValue 'dlr' */
   readonly loss?: TargetedLossName;
   /** How many classes are aimed at, one after the other, most likely first; all others where there are fewer. @defaultValue 9 */
@@ -40,7 +40,7 @@ export interface ApgdTargetedOptions extends Omit<GradientAttackOptions, 'loss'>
 export function apgdTargeted(options: ApgdTargetedOptions): Attack<Required<ApgdTargetedOptions>> {
   expectKnownKeys('apgdTargeted', options, ['eps', 'norm', 'loss', 'bounds', 'label', 'targets', 'steps', 'variant']);
   const { eps, norm = 'Linf', loss = 'dlr', bounds = [0, 1], label = '', targets = 9, steps = 100, variant = 'paper' } = options;
-  expectSharedOptions('apgdTargeted', { eps, norm, loss: 'ce', bounds, label });
+  expectSharedOptions('apgdTargeted', { eps, norm, loss: 'ce', bounds, label }, undefined);
   expectOneOf('apgdTargeted', 'loss', loss, ['cw', 'dlr']);
   expectInteger('apgdTargeted', 'targets', targets, 1);
   expectInteger('apgdTargeted', 'steps', steps, 1);

@@ -11,7 +11,7 @@ import { rankTargets } from './internal/rank-targets.js';
 import { cwRow } from './losses/cw-loss.js';
 import { targetedRow } from './losses/targeted-loss.js';
 
-export interface FabOptions extends Omit<GradientAttackOptions, 'loss'> {
+export interface FabOptions extends Omit<GradientAttackOptions, 'loss' | 'compile'> {
   /** How many classes are aimed at, one after the other, most likely first; all others where there are fewer. @defaultValue 9 */
   readonly targets?: number;
   /** Gradient steps for one target. @defaultValue 100 */
@@ -46,7 +46,7 @@ const HALVINGS = 10;
 export function fab(options: FabOptions): Attack<Required<FabOptions>> {
   expectKnownKeys('fab', options, ['eps', 'norm', 'bounds', 'label', 'targets', 'steps']);
   const { eps, norm = 'Linf', bounds = [0, 1], label = '', targets = 9, steps = 100 } = options;
-  expectSharedOptions('fab', { eps, norm, loss: 'ce', bounds, label });
+  expectSharedOptions('fab', { eps, norm, loss: 'ce', bounds, label }, undefined);
   expectInteger('fab', 'targets', targets, 1);
   expectInteger('fab', 'steps', steps, 1);
   const filled = freeze({ eps, norm, bounds, label, targets, steps });

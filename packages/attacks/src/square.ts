@@ -9,7 +9,7 @@ import { type Image, proposeLinf, startLinf } from './internal/square-linf.js';
 import { proposeL2, startL2 } from './internal/square-l2.js';
 import { cwRow } from './losses/cw-loss.js';
 
-export interface SquareOptions extends Omit<GradientAttackOptions, 'loss'> {
+export interface SquareOptions extends Omit<GradientAttackOptions, 'loss' | 'compile'> {
   /** Queries of one restart, the start included. @defaultValue 5000 */
   readonly queries?: number;
   /** Share of the pixels in the first squares, in (0, 1]. @defaultValue 0.8 */
@@ -47,7 +47,7 @@ export function shareAt(query: number, queries: number, first: number): number {
 export function square(options: SquareOptions): Attack<Required<SquareOptions>> {
   expectKnownKeys('square', options, ['eps', 'norm', 'bounds', 'label', 'queries', 'firstShare', 'restarts']);
   const { eps, norm = 'Linf', bounds = [0, 1], label = '', queries = 5000, firstShare = 0.8, restarts = 1 } = options;
-  expectSharedOptions('square', { eps, norm, loss: 'ce', bounds, label });
+  expectSharedOptions('square', { eps, norm, loss: 'ce', bounds, label }, undefined);
   expectInteger('square', 'queries', queries, 1);
   expectNumber('square', 'firstShare', firstShare, Number.MIN_VALUE, 1);
   expectInteger('square', 'restarts', restarts, 1);

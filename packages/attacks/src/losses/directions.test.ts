@@ -17,7 +17,7 @@ describe.each(Object.keys(LOSSES) as LossName[])('direction of %s on the engine'
     const rows = logits.length / classes;
     const labels = Int32Array.from({ length: rows }, (__, row) => row % classes);
     const expected = new Float32Array(logits.length);
-    labels.forEach((label, row) => void LOSSES[loss](Float32Array.from(logits), row * classes, classes, label, expected));
+    labels.forEach((label, row) => void LOSSES[loss](Float32Array.from(logits), row * classes, classes, label, expected, row));
     expectTensorsKept(0, () => tidy(() => void expect(DIRECTIONS[loss](tensor2d(logits, [rows, classes]), tensor1d(labels, 'int32'))).toBeAllClose(expected, { rtol: 1e-5, atol: 1e-6 })));
   });
 });
