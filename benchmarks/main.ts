@@ -15,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, { summary: string; takes?: readonly Ex
     load: () => import('./conformance/index.js'),
   },
   dispatch: { summary: 'an MoE layer against one expert over the same rows, on wasm and tensorflow', takes: ['engine'], load: () => import('./dispatch/index.js') },
+  layers: { summary: 'ResNet-18 and a vision transformer with experts against the dense networks', takes: ['engine'], load: () => import('./layers/index.js') },
   leaks: { summary: 'what 10,000 steps on the engine tensorflow leave behind', takes: ['filter'], load: () => import('./leaks/index.js') },
   pytorch: { summary: 'the engine tensorflow against PyTorch in $MOE_BENCH_PYTHON', load: () => import('./pytorch/index.js') },
 };
@@ -29,8 +30,10 @@ ${Object.entries(BENCHMARKS).map(([name, { summary }]) => `  ${name.padEnd(12)} 
   --json       one object a line: {"name","ours","theirs","unit","ratio","limit","holds"}, and "conditions" against another program
   --help       this text
 
+dispatch, layers, conformance:
+  --engine NAME    wasm, tensorflow or, for conformance, cpu; all that work here by default
+
 conformance:
-  --engine NAME    cpu, wasm or tensorflow; all that work here by default
   --filter TEXT    only specs whose name contains it; of leaks, subjects
   --failures FILE  writes the specs that fail, one JSON object a line
 
