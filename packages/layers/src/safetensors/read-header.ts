@@ -2,7 +2,7 @@ import { DataFormatError } from '@moe/core';
 import { STORED_TYPES } from './types.js';
 
 /** One tensor of a file, its place checked. */
-export interface HeaderEntry {
+interface HeaderEntry {
   readonly name: string;
   readonly dtype: string;
   readonly shape: readonly number[];
@@ -11,7 +11,7 @@ export interface HeaderEntry {
   readonly end: number;
 }
 
-export interface Header {
+interface Header {
   readonly entries: readonly HeaderEntry[];
   readonly metadata: Readonly<Record<string, string>>;
   /** Where the data begin. */
