@@ -36,7 +36,7 @@ const FILTERS = 8;
 const POOLED = 6;
 
 /** What is repeated; `close` comes after the last time. */
-export interface Subject {
+interface Subject {
   readonly step: () => unknown;
   readonly close?: () => Promise<void>;
 }
