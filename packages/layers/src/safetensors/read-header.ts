@@ -25,7 +25,7 @@ const LENGTH_BYTES = 8;
 const DAMAGED = 'The file is damaged or no safetensors file; write it again.';
 
 /** Throws unless a rule about the file holds. */
-export function expectFile(file: string, holds: boolean, rule: string, got: unknown, remedy = DAMAGED, cause?: unknown): asserts holds {
+function expectFile(file: string, holds: boolean, rule: string, got: unknown, remedy = DAMAGED, cause?: unknown): asserts holds {
   const shown = typeof got === 'string' ? (got.length > 80 ? `${got.slice(0, 80)}…` : got) : JSON.stringify(got)?.slice(0, 80);
   if (!holds) throw new DataFormatError(`readSafetensors: ${file} must ${rule}, got ${shown}. ${remedy}`, cause === undefined ? undefined : { cause });
 }
