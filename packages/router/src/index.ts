@@ -49,6 +49,7 @@ export { type SigmoidRouterOptions, sigmoidRouter } from './routers/sigmoid-rout
 export { type SoftTopKRouterOptions, softTopKRouter } from './routers/soft-top-k-router.js';
 export { softmaxRouter } from './routers/softmax-router.js';
 export { sparsemaxRouter } from './routers/sparsemax-router.js';
+export { type SparseTransportRouterOptions, sparseTransportRouter } from './routers/sparse-transport-router.js';
 export { type StMoeRouterOptions, stMoeRouter } from './routers/st-moe-router.js';
 export { type SwitchRouterOptions, switchRouter } from './routers/switch-router.js';
 export type { GateNormalisation, TopKRouterOptions } from './routers/top-k-options.js';
@@ -56,6 +57,7 @@ export { topKRouter } from './routers/top-k-router.js';
 export { type VMoeRouterOptions, vMoeRouter } from './routers/v-moe-router.js';
 export { type Decision, buildPlan, planTensors, shutExperts, softmaxWhere } from './plans/build-plan.js';
 export { balancedAssignment } from './transport/balanced-assignment.js';
+export { type SparsePlanOptions, type SparseTransport, sparsePlan } from './transport/sparse-plan.js';
 export { sinkhornPlan } from './transport/sinkhorn-plan.js';
 export type {
   Assignment,

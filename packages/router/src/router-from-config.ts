@@ -27,6 +27,7 @@ import { sigmoidRouter } from './routers/sigmoid-router.js';
 import { softmaxRouter } from './routers/softmax-router.js';
 import { softTopKRouter } from './routers/soft-top-k-router.js';
 import { sparsemaxRouter } from './routers/sparsemax-router.js';
+import { sparseTransportRouter } from './routers/sparse-transport-router.js';
 import { stMoeRouter } from './routers/st-moe-router.js';
 import { switchRouter } from './routers/switch-router.js';
 import { topKRouter } from './routers/top-k-router.js';
@@ -99,6 +100,7 @@ const ROUTERS: NonNullable<ConfigRegistry['routers']> = {
   softMoeRouter: (options) => softMoeRouter(options as never),
   softTopKRouter: (options) => softTopKRouter(options as never),
   sparsemaxRouter: (options) => sparsemaxRouter(options as never),
+  sparseTransportRouter: (options) => sparseTransportRouter(options as never),
   stMoeRouter: (options) => stMoeRouter(options as never),
   switchRouter: (options) => switchRouter(options as never),
   topKRouter: (options) => topKRouter(options as never),

@@ -10,6 +10,7 @@ import { pathwayRouter } from './pathway-router.js';
 import { randomRouter } from './random-router.js';
 import { roundRobinRouter } from './round-robin-router.js';
 import { sinkhornRouter } from './sinkhorn-router.js';
+import { sparseTransportRouter } from './sparse-transport-router.js';
 import { softMoeRouter } from './soft-moe-router.js';
 import { softmaxRouter } from './softmax-router.js';
 import { topKRouter } from './top-k-router.js';
@@ -28,6 +29,7 @@ describeRouter('softmaxRouter with prototypes', (numExperts) => softmaxRouter({ 
 describeRouter('topKRouter with prototypes', (numExperts, topK) => topKRouter({ numExperts, topK, gate: prototypeGate({ beta: 0.5, similarity: 'dot' }) }), { rowShape: [5], onDevice: true });
 describeRouter('sinkhornRouter', (numExperts, topK) => sinkhornRouter({ numExperts, topK, gate }), { weightsSumToOne: false });
 describeRouter('sinkhornRouter, experts choose', (numExperts, topK) => sinkhornRouter({ numExperts, topK, gate, choice: 'expert', weights: 'sigmoid' }), { ...uneven, unitAlone: false, mixtureAtFullK: false, capacity: (topK) => 6 * topK });
+describeRouter('sparseTransportRouter', (numExperts, topK) => sparseTransportRouter({ numExperts, capacityFactor: topK, gate }), { ...uneven, unitAlone: false, mixtureAtFullK: false, capacity: (topK) => 6 * topK });
 describeRouter('baseRouter', (numExperts) => baseRouter({ numExperts, gate }), { topK: [1], weightsSumToOne: false, unitAlone: false, mixtureAtFullK: false, capacity: () => 6 });
 describeRouter('pathwayRouter', (numExperts) => pathwayRouter({ numExperts, gate }), { topK: [1], rowShape: [5], rowsPerExample: 4, onDevice: true, mixtureAtFullK: false });
 describeRouter('acRouter', (numExperts, topK) => acRouter({ numExperts, topK, gate }), { topK: [2, 3], rowShape: [5], onDevice: true });

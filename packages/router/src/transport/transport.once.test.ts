@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { V_MOE_LOGITS } from '../internal/testing-fixtures.js';
 import { balancedAssignment } from './balanced-assignment.js';
 import { sinkhornPlan } from './sinkhorn-plan.js';
+import { projectLargest, sparsePlan } from './sparse-plan.js';
 
 describe('sinkhornPlan', () => {
   it('has the golden rows, and its marginals', () => {
@@ -51,5 +52,42 @@ describe('balancedAssignment', () => {
     const load = new Int32Array(16);
     balancedAssignment(createRng(1).normal(512 * 16), 16).forEach((column) => load[column]!++);
     expect(Array.from(load)).toEqual(new Array<number>(16).fill(32));
+  });
+});
+
+describe('projectLargest', () => {
+  it('is the golden projection of the k largest entries', () => {
+    const values = Float64Array.of(0.9, 0.2, 0.7, -0.3, 0.65);
+    projectLargest(values, 5).forEach((p, i) => expect(p).toBeCloseTo([0.483333, 0, 0.283333, 0, 0.233333][i]!, 6));
+    projectLargest(values, 2).forEach((p, i) => expect(p).toBeCloseTo([0.6, 0, 0.4, 0, 0][i]!, 12));
+  });
+});
+
+describe('sparsePlan', () => {
+  const scores = createRng(5).normal(16 * 4);
+  const columnOf = (plan: Float64Array, column: number): number[] => Array.from({ length: 16 }, (_, row) => plan[row * 4 + column]!);
+
+  it('has exact columns with few entries, and rows that come nearer with more steps', () => {
+    const [few, many] = [20, 2000].map((iterations) => sparsePlan(scores, 4, { perColumn: 5, gamma: 0.1, iterations }));
+    for (let column = 0; column < 4; column++) {
+      expect(columnOf(few!.plan, column).reduce((a, b) => a + b)).toBeCloseTo(4, 9);
+      expect(columnOf(few!.plan, column).filter((share) => share > 0).length).toBeLessThanOrEqual(5);
+    }
+    expect(many!.marginalError).toBeLessThan(few!.marginalError / 5);
+  });
+
+  it('comes near the best balanced assignment for small γ and as many entries as that has', () => {
+    for (let seed = 1; seed <= 5; seed++) {
+      const values = createRng(seed).normal(8 * 4);
+      const { plan } = sparsePlan(values, 4, { perColumn: 2, gamma: 0.05, iterations: 5000, stepSize: 0.01 });
+      const worth = plan.reduce((total, share, i) => total + share * values[i]!, 0);
+      const best = balancedAssignment(values, 4).reduce((total, column, row) => total + values[row * 4 + column]!, 0);
+      expect(worth).toBeGreaterThan(best - 0.1 * Math.abs(best) - 0.1);
+    }
+  });
+
+  it('says what is wrong', () => {
+    expect(() => sparsePlan([1, 2, 3], 2, { perColumn: 1 })).toThrow('sparsePlan: scores must have rows of 2 entries, at least one, got 3.');
+    expect(() => sparsePlan([1, 2], 2, { perColumn: 0 })).toThrow('sparsePlan: perColumn must be an integer ≥ 1, got 0.');
   });
 });
