@@ -82,15 +82,19 @@ export async function connectCluster(options: ConnectClusterOptions = {}): Promi
   return cluster.calls;
 }
 
+/** What TensorFlow says when a connection broke, in words and in the number of gRPC's `UNAVAILABLE`. */
+const BROKEN = /connection|socket closed|recvmsg|grpc_status:14/i;
+
 function createCluster(collectives: ReturnType<typeof createCollectives>, { rank, size, timeoutSeconds }: Group, workers: readonly string[]) {
   let ended: BackendError | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
   async function fail(caller: string, cause: unknown): Promise<never> {
-    const lost = await findLostWorkers(workers, rank);
+    const { message } = cause as Error;
+    const lost = await findLostWorkers(workers, rank, BROKEN.test(message));
     const names = lost.map((i) => `worker ${i} (${workers[i]})`).join(', ');
     const rule = lost.length > 0 ? `every worker must be there, but no connection is accepted by ${names}` : `every worker must make the same call within ${timeoutSeconds} s, with the same shapes`;
-    ended = new BackendError(`${caller}: ${rule}. Start all workers again, from their last checkpoint. TensorFlow says: ${(cause as Error).message}`, { cause });
+    ended = new BackendError(`${caller}: ${rule}. Start all workers again, from their last checkpoint. TensorFlow says: ${message}`, { cause });
     throw ended;
   }
 
