@@ -18,6 +18,7 @@ function start(...args: string[]): Promise<Outcome> {
 }
 
 describe('the data-parallel program', () => {
+  // A cluster is TensorFlow's: `pnpm backend install tensorflow`.
   it.skipIf(findTensorflow() === undefined)('trains on two processes as on one', async () => {
     const { code, out, err } = await start('--workers', '2', '--images', '256', '--batch-size', '64', '--epochs', '1');
     expect({ code, err }).toEqual({ code: 0, err: '' });

@@ -38,6 +38,7 @@ function counters(engineName: 'wasm' | 'tensorflow', counts: Map<string, number>
 }
 
 describe.each(['wasm', 'tensorflow'] as const)('filter gradients on %s', (engineName) => {
+  // The engine tensorflow is there after `pnpm backend install tensorflow` only.
   const skipped = engineName === 'tensorflow' && findTensorflow() === undefined;
   const counts = new Map<string, number>();
   let model: LayersModel;

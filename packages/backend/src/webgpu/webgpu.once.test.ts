@@ -30,6 +30,7 @@ function run(lines: string, driver = DRIVER): string {
 
 const messageOf = (lines: string): string => `try { ${lines} } catch (error) { console.log(error.code, error.message); }`;
 
+// Without a Vulkan driver there is no adapter to run on.
 describe.skipIf(!hasDriver)(`useBackend('webgpu') on the Vulkan driver ${DRIVER}`, () => {
   beforeAll(async () => {
     await useBackend('cpu');
@@ -94,6 +95,7 @@ describe.skipIf(!hasDriver)(`useBackend('webgpu') on the Vulkan driver ${DRIVER}
 });
 
 describe("useBackend('webgpu')", () => {
+  // Only on Linux can the loader be told to find no driver.
   it.skipIf(process.platform !== 'linux')('says that there is no GPU, and stays on the engine that ran', () => {
     const lines = `await useBackend('cpu'); ${messageOf("await useBackend('webgpu')")} console.log(describeBackend().engine);`;
     expect(run(lines, '/nowhere/icd.json')).toMatch(/BACKEND useBackend: the engine 'webgpu' finds no GPU\. On Linux install .*\ncpu$/);

@@ -70,7 +70,7 @@ const kernel = (name: string, inputs: Record<string, Tensor>, attrs: NamedAttrMa
 const UNEVEN = [[0, 0], [1, 2], [0, 1], [0, 0]];
 const UNEVEN_FIRST = [[0, 0], [0, 0], [1, 2], [0, 1]];
 
-describe.skipIf(!installed)('kernels of tensorflow', () => {
+describe.skipIf(!installed)('kernels of tensorflow (skipped unless `pnpm backend install tensorflow` was run)', () => {
   beforeEach(async () => {
     await useBackend('tensorflow');
   });
