@@ -2,7 +2,7 @@
 import { type Rng, expectArgument, expectInteger, expectOneOf } from '@moe/core';
 import { type Tensor2D, mul, zeros } from '@tensorflow/tfjs-core';
 import { maskOfChoices } from '../losses/balance-option.js';
-import type { Plan, RouteContext } from '../types.js';
+import type { Plan, RouteContext, Router } from '../types.js';
 import { buildPlan } from './build-plan.js';
 import { expectGateContext, expectOnHost } from './expect-context.js';
 
@@ -46,8 +46,28 @@ export function drawExperts(rng: Rng, keys: readonly (readonly number[])[], open
   return Int32Array.from(keys.flatMap((key) => Array.from(rng.at(...key).permutation(open.length).subarray(0, topK), (i) => open[i]!)));
 }
 
+/** Router without weights whose experts depend on nothing learned; `choose` maps a batch of so many rows. */
+export function fixedRouter(
+  name: string,
+  map: Required<FixedMapOptions>,
+  options: Router['options'],
+  choose: (numTokens: number, context: RouteContext) => (open: readonly number[], topK: number) => Int32Array,
+): Router {
+  return {
+    name,
+    options,
+    numExperts: map.numExperts,
+    topK: map.topK,
+    batchInvariant: map.by !== 'row',
+    continuous: true,
+    gradientPath: 'none',
+    init: () => ({}),
+    route: (_, inputs, context) => fixedPlan(name, map, choose(inputs.shape[0]!, context), context),
+  };
+}
+
 /** Plan of rows that go to experts which depend on nothing learned, with weight 1/K each; no gate, no gradient. */
-export function fixedPlan(
+function fixedPlan(
   caller: string,
   { numExperts, topK }: Required<FixedMapOptions>,
   choose: (open: readonly number[], topK: number) => Int32Array,

@@ -1,6 +1,6 @@
 // Shapes: T tokens, E experts, K choices per token.
 import { createRng, expectInteger, expectKnownKeys } from '@moe/core';
-import { type FixedMapOptions, drawExperts, fixedPlan, keysOf, resolveFixedMap } from '../plans/fixed-choice.js';
+import { type FixedMapOptions, drawExperts, fixedRouter, keysOf, resolveFixedMap } from '../plans/fixed-choice.js';
 import type { Router } from '../types.js';
 
 export interface HashRouterOptions extends FixedMapOptions {
@@ -26,16 +26,5 @@ export function hashRouter(options: HashRouterOptions): Router {
   const map = resolveFixedMap('hashRouter', options);
   const { seed = 0 } = options;
   expectInteger('hashRouter', 'seed', seed, 0);
-  return {
-    name: 'hashRouter',
-    options: { ...map, seed },
-    numExperts: map.numExperts,
-    topK: map.topK,
-    batchInvariant: map.by !== 'row',
-    continuous: true,
-    gradientPath: 'none',
-    init: () => ({}),
-    route: (_, inputs, context) =>
-      fixedPlan('hashRouter', map, (open, topK) => drawExperts(createRng(seed).stream('router/hash'), keysOf('hashRouter', map.by, inputs.shape[0]!, context), open, topK), context),
-  };
+  return fixedRouter('hashRouter', map, { ...map, seed }, (numTokens, context) => (open, topK) => drawExperts(createRng(seed).stream('router/hash'), keysOf('hashRouter', map.by, numTokens, context), open, topK));
 }

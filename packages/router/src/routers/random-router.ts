@@ -1,6 +1,6 @@
 // Shapes: T tokens, E experts, K choices per token.
 import { createRng, expectInteger, expectKnownKeys } from '@moe/core';
-import { drawExperts, fixedPlan, keysOf, resolveFixedMap } from '../plans/fixed-choice.js';
+import { drawExperts, fixedRouter, keysOf, resolveFixedMap } from '../plans/fixed-choice.js';
 import { expectRng } from '../plans/noise.js';
 import type { Router } from '../types.js';
 import type { HashRouterOptions } from './hash-router.js';
@@ -26,19 +26,9 @@ export function randomRouter(options: RandomRouterOptions): Router {
   const map = resolveFixedMap('randomRouter', options);
   const { seed = 0 } = options;
   expectInteger('randomRouter', 'seed', seed, 0);
-  return {
-    name: 'randomRouter',
-    options: { ...map, seed },
-    numExperts: map.numExperts,
-    topK: map.topK,
-    batchInvariant: map.by !== 'row',
-    continuous: true,
-    gradientPath: 'none',
-    init: () => ({}),
-    route(_, inputs, context) {
-      expectRng('randomRouter', context, true);
-      const rng = context.training ? context.rng!.stream('router/random') : createRng(seed).stream('router/hash');
-      return fixedPlan('randomRouter', map, (open, topK) => drawExperts(rng, keysOf('randomRouter', context.training ? 'row' : map.by, inputs.shape[0]!, context), open, topK), context);
-    },
-  };
+  return fixedRouter('randomRouter', map, { ...map, seed }, (numTokens, context) => {
+    expectRng('randomRouter', context, true);
+    const rng = context.training ? context.rng!.stream('router/random') : createRng(seed).stream('router/hash');
+    return (open, topK) => drawExperts(rng, keysOf('randomRouter', context.training ? 'row' : map.by, numTokens, context), open, topK);
+  });
 }

@@ -1,6 +1,6 @@
 // Shapes: T tokens, E experts, K choices per token.
 import { expectKnownKeys } from '@moe/core';
-import { type FixedMapOptions, fixedPlan, keysOf, resolveFixedMap } from '../plans/fixed-choice.js';
+import { type FixedMapOptions, fixedRouter, keysOf, resolveFixedMap } from '../plans/fixed-choice.js';
 import type { Router } from '../types.js';
 
 /** Options of {@link roundRobinRouter}. */
@@ -21,24 +21,12 @@ export type RoundRobinRouterOptions = FixedMapOptions;
 export function roundRobinRouter(options: RoundRobinRouterOptions): Router {
   expectKnownKeys('roundRobinRouter', options, ['numExperts', 'topK', 'by']);
   const map = resolveFixedMap('roundRobinRouter', options);
-  return {
-    name: 'roundRobinRouter',
-    options: { ...map },
-    numExperts: map.numExperts,
-    topK: map.topK,
-    batchInvariant: map.by !== 'row',
-    continuous: true,
-    gradientPath: 'none',
-    init: () => ({}),
-    route(_, inputs, context) {
-      const turn = (open: readonly number[], topK: number): Int32Array =>
-        Int32Array.from(
-          keysOf('roundRobinRouter', map.by, inputs.shape[0]!, context).flatMap((key) => {
-            const first = key.reduce((total, number) => total + number, 0);
-            return Array.from({ length: topK }, (_unused, choice) => open[(first + choice) % open.length]!);
-          }),
-        );
-      return fixedPlan('roundRobinRouter', map, turn, context);
-    },
-  };
+  return fixedRouter('roundRobinRouter', map, { ...map }, (numTokens, context) => (open, topK) =>
+    Int32Array.from(
+      keysOf('roundRobinRouter', map.by, numTokens, context).flatMap((key) => {
+        const first = key.reduce((total, number) => total + number, 0);
+        return Array.from({ length: topK }, (_, choice) => open[(first + choice) % open.length]!);
+      }),
+    ),
+  );
 }
