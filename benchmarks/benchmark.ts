@@ -19,7 +19,7 @@ export type Benchmark = (options: BenchmarkOptions) => AsyncGenerator<MeasuredRo
 export interface BenchmarkOptions {
   /** Fewer rounds and smaller sizes, for about a minute in all. */
   readonly quick: boolean;
-  /** Only this engine; those that work here by default. `dispatch`, `layers` and `conformance`. */
+  /** Only this engine; those that work here by default. `attacks`, `dispatch`, `layers` and `conformance`. */
   readonly engine: Exclude<EngineName, 'webgpu'> | undefined;
   /** Only specs whose name contains it (`conformance`), or subjects (`leaks`). */
   readonly filter: string | undefined;

@@ -7,6 +7,7 @@ import type { Benchmark, BenchmarkOptions, MeasuredRow } from './benchmark.js';
 type Extra = 'engine' | 'filter' | 'failures';
 
 const BENCHMARKS: Readonly<Record<string, { summary: string; takes?: readonly Extra[]; load: () => Promise<{ default: Benchmark }> }>> = {
+  attacks: { summary: 'PGD on ResNet-18 against the passes that it makes, on wasm and tensorflow', takes: ['engine'], load: () => import('./attacks/index.js') },
   backend: { summary: 'gradients, matrix products and a training step on the wasm engine', load: () => import('./backend/index.js') },
   cluster: { summary: 'the exchange of gradients between two processes, on the engine tensorflow', load: () => import('./cluster/index.js') },
   conformance: {
@@ -30,7 +31,7 @@ ${Object.entries(BENCHMARKS).map(([name, { summary }]) => `  ${name.padEnd(12)} 
   --json       one object a line: {"name","ours","theirs","unit","ratio","limit","holds"}, and "conditions" against another program
   --help       this text
 
-dispatch, layers, conformance:
+attacks, dispatch, layers, conformance:
   --engine NAME    wasm, tensorflow or, for conformance, cpu; all that work here by default
 
 conformance:
