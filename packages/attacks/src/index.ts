@@ -1,6 +1,8 @@
 export { type ApgdTargetedOptions, apgdTargeted } from './apgd-targeted.js';
 export { type AutoAttackOptions, autoAttack } from './auto-attack.js';
 export { type ApgdOptions, type ApgdVariant, apgd } from './apgd.js';
+export { type BlackBoxModel, type BlackBoxOptions, type BlackBoxResult, attackBlackBox } from './black-box/attack-black-box.js';
+export type { Query, QueryAttack, Search } from './black-box/query-attack.js';
 export { type EvaluateOptions, evaluate } from './evaluate/evaluate.js';
 export type { AttackResult, CleanResult, Evaluation, EvaluationEvent, Finding, Flags, RobustResult, Trust } from './evaluate/evaluation.js';
 export type { EvaluationState } from './evaluate/state.js';
@@ -12,6 +14,8 @@ export { projectHyperplane } from './geometry/hyperplane.js';
 export { projectL2, randomStartL2 } from './geometry/l2.js';
 export { projectLinf, randomStartLinf } from './geometry/linf.js';
 export type { Goal } from './internal/best.js';
+export type { Judgement } from './internal/measure.js';
+export type { BestPoints, Task } from './internal/problem.js';
 export type { GradientAttackOptions, Recorded } from './internal/options.js';
 export { ceLoss } from './losses/ce-loss.js';
 export { cwLoss } from './losses/cw-loss.js';

@@ -1,13 +1,11 @@
 // Shapes: H W pixels, C channels, D = H·W·C numbers of one example.
-import { type Attack, type Rng, expectArgument, expectInteger, expectKnownKeys, expectNumber, throwIfAborted } from '@moe/core';
+import { type Rng, expectArgument, expectInteger, expectKnownKeys, expectNumber, throwIfAborted } from '@moe/core';
+import { type QueryAttack, type Search, queryAttack } from './black-box/query-attack.js';
 import { createBest, keepBest } from './internal/best.js';
-import { compactRows } from './internal/compact.js';
-import { measure } from './internal/measure.js';
 import { type GradientAttackOptions, expectSharedOptions, freeze, nameOf } from './internal/options.js';
-import { type Problem, createProblem, exampleRng, rowOf, toPerturbation } from './internal/problem.js';
+import { type Task, exampleRng, pickRows, rowOf } from './internal/problem.js';
 import { type Image, proposeLinf, startLinf } from './internal/square-linf.js';
 import { proposeL2, startL2 } from './internal/square-l2.js';
-import { cwRow } from './losses/cw-loss.js';
 
 export interface SquareOptions extends Omit<GradientAttackOptions, 'loss' | 'compile'> {
   /** Queries of one restart, the start included. @defaultValue 5000 */
@@ -44,7 +42,7 @@ export function shareAt(query: number, queries: number, first: number): number {
  * @example
  * const attack = square({ eps: 8 / 255, queries: 1000 });
  */
-export function square(options: SquareOptions): Attack<Required<SquareOptions>> {
+export function square(options: SquareOptions): QueryAttack<Required<SquareOptions>> {
   expectKnownKeys('square', options, ['eps', 'norm', 'bounds', 'label', 'queries', 'firstShare', 'restarts']);
   const { eps, norm = 'Linf', bounds = [0, 1], label = '', queries = 5000, firstShare = 0.8, restarts = 1 } = options;
   expectSharedOptions('square', { eps, norm, loss: 'ce', bounds, label }, undefined);
@@ -53,57 +51,48 @@ export function square(options: SquareOptions): Attack<Required<SquareOptions>> 
   expectInteger('square', 'restarts', restarts, 1);
   const filled = freeze({ eps, norm, bounds, label, queries, firstShare, restarts });
   const name = nameOf('square', label);
-  return Object.freeze<Attack<Required<SquareOptions>>>({
-    name,
-    options: filled,
-    access: 'score',
-    perturb(model, inputs, labels, context) {
-      const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
-      return toPerturbation(problem, search(problem, filled));
-    },
-  });
+  return queryAttack(name, filled, 'score', (task) => search(task, filled));
 }
 
-function search(problem: Problem, options: Required<SquareOptions>): ReturnType<typeof createBest> {
-  const { inputs, rows, size, context, caller } = problem;
+function* search(task: Task, options: Required<SquareOptions>): Search {
+  const { inputs, rows, size, context, caller } = task;
   const { norm, queries, firstShare, restarts } = options;
-  const image = imageOf(problem);
+  const image = imageOf(task);
   const [start, propose] = norm === 'Linf' ? [startLinf, proposeLinf] : [startL2, proposeL2];
-  const best = createBest(problem);
+  const best = createBest(task);
   const all = Array.from({ length: rows }, (_, row) => row);
-  keepBest(problem, best, inputs, all, measure(problem, cwRow, inputs, all, false), 'misclassify');
+  keepBest(task, best, inputs, all, yield { points: inputs.slice(), rows: all }, 'misclassify');
   const active = (row: number): boolean => best.wrong[row] === 0;
 
   for (let restart = 0; restart < restarts; restart++) {
-    const current = createBest(problem);
+    const current = createBest(task);
     const candidates = inputs.slice();
     const streams = new Map<number, Rng>();
     const streamOf = (row: number): Rng => {
-      const rng = streams.get(row) ?? exampleRng(problem, row, restart);
+      const rng = streams.get(row) ?? exampleRng(task, row, restart);
       streams.set(row, rng);
       return rng;
     };
-    let batch = compactRows(all, active);
+    let batch = all.filter(active);
     for (let query = 0; query < queries && batch.length > 0; query++) {
       throwIfAborted(caller, context.signal);
       const share = shareAt(query, queries, firstShare);
       for (const row of batch) {
-        if (!active(row)) continue;
         const [clean, candidate] = [rowOf(inputs, row, size), rowOf(candidates, row, size)];
         if (query === 0) start(clean, options, image, streamOf(row), candidate);
         else propose(clean, rowOf(current.points, row, size), options, image, share, streamOf(row).at(query), candidate);
       }
-      const measured = measure(problem, cwRow, candidates, batch, false);
-      const meanLoss = keepBest(problem, current, candidates, batch, measured, 'misclassify', best.wrong);
-      keepBest(problem, best, candidates, batch, measured, 'misclassify');
+      const judged = yield { points: pickRows(candidates, batch, size), rows: batch };
+      const meanLoss = keepBest(task, current, candidates, batch, judged, 'misclassify', best.wrong);
+      keepBest(task, best, candidates, batch, judged, 'misclassify');
       context.onStep?.({ step: restart * queries + query, steps: restarts * queries, meanLoss });
-      batch = compactRows(batch, active);
+      batch = batch.filter(active);
     }
   }
   return best;
 }
 
-function imageOf({ caller, shape }: Problem): Image {
+function imageOf({ caller, shape }: Task): Image {
   expectArgument(caller, 'inputs', shape.length === 1 || shape.length === 3, 'have shape [B,H,W,C] or [B,D]', ['B', ...shape]);
   const [height = 1, width = 1, channels = 1] = shape.length === 3 ? shape : [1, shape[0]!, 1];
   return { height, width, channels };

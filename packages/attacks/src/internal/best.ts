@@ -1,10 +1,10 @@
-import { type BestPoints, type Problem, rowOf } from './problem.js';
+import { type BestPoints, type Task, rowOf } from './problem.js';
 
 /** When a row is finished: as soon as it is misclassified, or never before the last step. */
 export type Goal = 'misclassify' | 'maxLoss';
 
 /** Best points before anything was measured: the clean inputs. */
-export const createBest = ({ inputs, rows }: Problem): BestPoints => ({
+export const createBest = ({ inputs, rows }: Task): BestPoints => ({
   points: inputs.slice(),
   loss: new Float64Array(rows).fill(-Infinity),
   wrong: new Uint8Array(rows),
@@ -19,7 +19,7 @@ export const createBest = ({ inputs, rows }: Problem): BestPoints => ({
  * @returns Mean loss over the rows still attacked when they were measured.
  */
 export function keepBest(
-  { size }: Problem,
+  { size }: Task,
   best: BestPoints,
   points: Float32Array,
   batch: readonly number[],

@@ -13,11 +13,10 @@ import {
 } from '@moe/core';
 import type { Passes, PassesOf } from './compiled-passes.js';
 
-/** What an attack was asked, on the host; nothing in it is written to. */
-export interface Problem {
+/** What an attack was asked, on the host, whatever the model is; nothing in it is written to. */
+export interface Task {
   /** Name of the attack, first word of every message. */
   readonly caller: string;
-  readonly model: LogitsFn;
   /** Clean inputs, row-major `[B,D]`. */
   readonly inputs: Float32Array;
   readonly labels: Int32Array;
@@ -26,6 +25,11 @@ export interface Problem {
   /** Shape of one example. */
   readonly shape: readonly number[];
   readonly context: AttackContext;
+}
+
+/** A task on a model that runs on the engine. */
+export interface Problem extends Task {
+  readonly model: LogitsFn;
   /** Passes over the model, if they are compiled. */
   readonly compiled: Passes | undefined;
 }
@@ -37,19 +41,23 @@ export interface Problem {
  */
 export function createProblem(caller: string, model: LogitsFn, inputs: Tensor, labels: Tensor1D, context: AttackContext, bounds: Bounds, passesOf: PassesOf = () => undefined): Problem {
   if (inputs.shape.length < 2) throw new ShapeError(`${caller}: inputs must have shape [B,…] of rank 2 or more, got [${inputs.shape.join(',')}].`);
-  const [rows = 0, ...shape] = inputs.shape;
-  expectArgument(caller, 'inputs', rows > 0, 'have at least one row', rows);
   expectArgument(caller, 'inputs', inputs.dtype === 'float32', "have dtype 'float32'", inputs.dtype);
-  expectShape(caller, { labels }, ['B'], { B: rows });
+  expectShape(caller, { labels }, ['B'], { B: inputs.shape[0]! });
   expectArgument(caller, 'labels', labels.dtype === 'int32', "have dtype 'int32'", labels.dtype, 'Pass class indices, not one-hot rows.');
+  const task = createTask(caller, inputs.dataSync() as Float32Array, inputs.shape, labels.dataSync() as Int32Array, context, bounds);
+  return { ...task, model, compiled: passesOf(model) };
+}
+
+/** Checks what is on the host: `inputs` row-major of the given shape `[B,…]`, `labels` `[B]`. */
+export function createTask(caller: string, inputs: Float32Array, [rows = 0, ...shape]: readonly number[], labels: Int32Array, context: AttackContext, bounds: Bounds): Task {
+  expectArgument(caller, 'inputs', rows > 0, 'have at least one row', rows);
   if (context.exampleIds !== undefined) {
     const ids = context.exampleIds;
     expectArgument(caller, 'exampleIds', ids.length === rows, `have ${rows} entries, one per row`, ids.length);
     for (let row = 0; row < rows; row++) expectInteger(caller, `exampleIds[${row}]`, ids[row]!, 0);
   }
-  const values = inputs.dataSync() as Float32Array;
-  expectWithinBounds(caller, 'inputs', values, bounds);
-  return { caller, model, inputs: values, labels: labels.dataSync() as Int32Array, rows, size: values.length / rows, shape, context, compiled: passesOf(model) };
+  expectWithinBounds(caller, 'inputs', inputs, bounds);
+  return { caller, inputs, labels, rows, size: inputs.length / rows, shape, context };
 }
 
 export function expectWithinBounds(caller: string, name: string, values: Float32Array, [low, high]: Bounds): void {
@@ -68,8 +76,15 @@ export function expectWithinBounds(caller: string, name: string, values: Float32
 /** View of one row of a row-major array. */
 export const rowOf = (values: Float32Array, row: number, size: number): Float32Array => values.subarray(row * size, (row + 1) * size);
 
+/** A copy of the given rows of a row-major array, one after the other. */
+export function pickRows(values: Float32Array, rows: readonly number[], size: number): Float32Array {
+  const picked = new Float32Array(rows.length * size);
+  rows.forEach((row, i) => picked.set(rowOf(values, row, size), i * size));
+  return picked;
+}
+
 /** Random stream of one example and restart; depends on nothing else, so not on the batch. */
-export function exampleRng({ caller, context }: Problem, row: number, restart: number): Rng {
+export function exampleRng({ caller, context }: Task, row: number, restart: number): Rng {
   return context.rng.stream(caller).at(context.exampleIds?.[row] ?? row, restart);
 }
 
@@ -81,7 +96,7 @@ export interface BestPoints {
   readonly wrong: Uint8Array;
 }
 
-export function toPerturbation({ rows, shape }: Problem, best: BestPoints): Perturbation {
+export function toPerturbation({ rows, shape }: Task, best: BestPoints): Perturbation {
   return {
     adversarial: tensor(best.points, [rows, ...shape]),
     success: tensor1d(Int32Array.from(best.wrong), 'int32'),

@@ -1,0 +1,26 @@
+import { paddedSize } from '../internal/compact.js';
+import { type Judgement, measurePoints } from '../internal/measure.js';
+import type { BestPoints, Problem } from '../internal/problem.js';
+import { cwRow } from '../losses/cw-loss.js';
+import type { Query, Search } from './query-attack.js';
+
+/** Runs a search on a model of this process. */
+export function runSearch(problem: Problem, search: Search): BestPoints {
+  let most = 0;
+  let turn = search.next();
+  while (!turn.done) {
+    most = Math.max(most, turn.value.rows.length);
+    turn = search.next(ask(problem, turn.value, most));
+  }
+  return turn.value;
+}
+
+/** Fills a query up to a known batch size of at most `most` with repetitions, since some engines compile anew for each size. */
+function ask(problem: Problem, { points, rows }: Query, most: number): Judgement {
+  const size = Math.min(paddedSize(rows.length), most);
+  if (size === rows.length) return measurePoints(problem, cwRow, points, rows, false);
+  const padded = new Float32Array(size * problem.size);
+  padded.set(points);
+  for (let i = rows.length; i < size; i++) padded.set(points.subarray(0, problem.size), i * problem.size);
+  return measurePoints(problem, cwRow, padded, [...rows, ...new Array<number>(size - rows.length).fill(rows[0]!)], false);
+}
