@@ -2,7 +2,7 @@
 import { jit, useBackend } from '@moe/backend';
 import { findTensorflow } from '@moe/backend/node';
 import { apgd, fgsm, pgd } from '@moe/attacks';
-import { type Attack, createRng } from '@moe/core';
+import { type Attack, type LogitsFn, createRng } from '@moe/core';
 import { logitsFn, moeModel, resnet } from '@moe/layers';
 import { gapFc, topKRouter } from '@moe/router';
 import { tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
@@ -18,7 +18,7 @@ describe.runIf(findTensorflow() !== undefined)('compiled on tensorflow', () => {
   const images = createRng(2).uniform(16 * 64);
   const labels = createRng(3).integers(16, 4);
 
-  const attacked = (attack: Attack, model = logitsFn(moeModel(resnet(shape)))) =>
+  const attacked = (attack: Attack, model: LogitsFn = logitsFn(moeModel(resnet(shape)))) =>
     tidy(() => {
       const found = attack.perturb(model, tensor4d(images, [16, 8, 8, 1]), tensor1d(labels, 'int32'), { rng: createRng(1) });
       return { adversarial: Array.from(found.adversarial.dataSync()), success: Array.from(found.success.dataSync()), loss: Array.from(found.loss.dataSync()) };
@@ -36,9 +36,9 @@ describe.runIf(findTensorflow() !== undefined)('compiled on tensorflow', () => {
 
   it('runs the model in three of nine passes, and weights may change under the attack', () => {
     const network = resnet(shape);
-    const model = logitsFn(moeModel(network));
+    const model: LogitsFn = logitsFn(moeModel(network));
     let passes = 0;
-    const counted = (x: Parameters<typeof model>[0]) => (passes++, model(x));
+    const counted: LogitsFn = (x) => (passes++, model(x));
     const attack = (compile?: typeof jit) => pgd({ eps: 0.02, steps: 8, goal: 'maxLoss', ...(compile && { compile }) });
     const compiled = attack(jit);
     attacked(compiled, counted);

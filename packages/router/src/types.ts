@@ -1,5 +1,5 @@
 // Shapes: T tokens (rows), E experts, N = rows that run; B examples, S slots of an expert.
-import type { ExpertMask, Rng } from '@moe/core';
+import type { ExpertMask, GateGradient, Rng } from '@moe/core';
 import type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 
 /** A weight that a gate network or router asks its owner to create. */
@@ -34,7 +34,7 @@ export interface RouteContext {
   /** Experts that may be chosen. @defaultValue all */
   readonly allowed?: ExpertMask;
   /** See `ForwardOptions.gate` of `@moe/core`. @defaultValue 'hard' */
-  readonly gate?: 'hard' | { readonly temperature: number };
+  readonly gate?: GateGradient;
   /** Tokens that count, `[T]`; the others (padding) reach no expert, no loss and no statistic. @defaultValue all */
   readonly mask?: readonly boolean[];
   /** How many consecutive rows belong to one example, such as the tokens of an image; divides T. @defaultValue 1 */

@@ -17,6 +17,15 @@ export type LogitsFn = (inputs: Tensor) => Tensor2D;
 /** Which experts may be chosen, by expert index. */
 export type ExpertMask = readonly boolean[];
 
+/**
+ * Where the gradient of an MoE layer's output reaches its gate; the values are the same for all.
+ *
+ * @remarks
+ * `'hard'`: as in training, for top-k through the weights of the chosen experts. `'detached'`: nowhere, the weights are constants. A temperature: through a softmax of scores / temperature
+ * over all experts, each of which then runs on every row; where `relative`, the temperature counts in standard deviations of the row's own scores.
+ */
+export type GateGradient = 'hard' | 'detached' | { readonly temperature: number; readonly relative?: boolean };
+
 /** What a model says about one of its MoE layers before it runs. */
 export interface MoeLayerInfo {
   readonly name: string;
@@ -36,10 +45,13 @@ export interface ForwardOptions {
   readonly updateStatistics?: boolean;
   /** Source of router noise; required by noisy routers while training. */
   readonly rng?: Rng;
-  /** By layer name: one expert for every row with weight 1, the gate not evaluated; or the experts among which the router may choose. */
-  readonly experts?: Readonly<Record<string, number | ExpertMask>>;
-  /** `'hard'` as deployed; a temperature relaxes selection to a softmax over all experts in the backward pass. @defaultValue 'hard' */
-  readonly gate?: 'hard' | { readonly temperature: number };
+  /**
+   * By layer name: one expert for every row with weight 1, the gate not evaluated; the experts among which the router may choose; or the combine weights `[T,E]` of another pass, the gate not
+   * evaluated either.
+   */
+  readonly experts?: Readonly<Record<string, number | ExpertMask | Tensor2D>>;
+  /** @defaultValue 'hard' */
+  readonly gate?: GateGradient;
 }
 
 /** What one MoE layer did in a forward pass; tensors belong to whoever called `forward`. */
@@ -60,7 +72,7 @@ export interface Routing {
 /** Result of {@link MoeModel.forward}; the caller disposes every tensor in it. */
 export interface ForwardResult {
   readonly logits: Tensor2D;
-  /** One entry per MoE layer that evaluated its gate, in execution order; a layer with a fixed expert has none. */
+  /** One entry per MoE layer that evaluated its gate, in execution order; a layer with a fixed expert or given weights has none. */
   readonly routing: readonly Routing[];
   /** Sum of the layers' balance losses; 0 without MoE layers. */
   readonly auxLoss: Scalar;
@@ -70,4 +82,14 @@ export interface ForwardResult {
 export interface MoeModel {
   readonly moeLayers: readonly MoeLayerInfo[];
   forward(inputs: Tensor, options?: ForwardOptions): ForwardResult;
+}
+
+/**
+ * A classifier as a function that brings the model it was made of, for attacks on its routing.
+ *
+ * @remarks
+ * What counts is the function; `moe` says how it came to its answer, and steers copies of the pass. With no options, `moe.forward` must give the same logits.
+ */
+export interface MoeLogitsFn extends LogitsFn {
+  readonly moe: MoeModel;
 }

@@ -1,6 +1,6 @@
 // Shapes: B batch, H W pixels, C channels, N tokens, D features, E experts.
-import { type ExpertMask, type MoeLayerInfo, createRng, expectArgument, expectInteger, expectNumber } from '@moe/core';
-import { type ExpertFn, type NamedConfig, type RouteContext, type Router, dispatch, routerFromConfig } from '@moe/router';
+import { type ForwardOptions, type MoeLayerInfo, createRng, expectArgument, expectInteger, expectNumber } from '@moe/core';
+import { type ExpertFn, type NamedConfig, type RouteContext, type Router, assignmentOf, dispatch, routerFromConfig } from '@moe/router';
 import { type Tensor, customGrad, type serialization, add, dispose, mul, reshape, tidy, zeros, zerosLike } from '@tensorflow/tfjs-core';
 import type { LayerVariable, Shape } from '@tensorflow/tfjs-layers';
 import { partOutputShape } from '../spec/part-shape.js';
@@ -156,8 +156,9 @@ export abstract class RoutedLayer extends WeightedLayer {
     });
   }
 
-  #run(rows: Tensor, gateRows: Tensor, experts: readonly ExpertFn[], rowsPerExample: number, choice: number | ExpertMask | undefined, call: CallArguments): Tensor {
+  #run(rows: Tensor, gateRows: Tensor, experts: readonly ExpertFn[], rowsPerExample: number, choice: NonNullable<ForwardOptions['experts']>[string] | undefined, call: CallArguments): Tensor {
     if (typeof choice === 'number') return experts[choice]!(rows);
+    if (choice !== undefined && 'shape' in choice) return dispatch({ combineWeights: choice, assignment: assignmentOf(choice.dataSync(), choice.shape[1]) }, rows, experts);
     const { rng, gate } = call.moe?.options ?? {};
     const previous = call.moe?.previous(rows.shape[0]!);
     const context: RouteContext = {

@@ -1,7 +1,7 @@
 import { type ForwardOptions, type MoeModel, createRng } from '@moe/core';
 import { type Router, gapFc, topKRouter } from '@moe/router';
 import { expectTensorsKept } from '@moe/testing';
-import { type Tensor, type Tensor4D, cast, clone, dispose, grad, mul, split, sum, tensor, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor4D, add, cast, clone, dispose, grad, mul, split, sub, sum, tensor, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import { type LayersModel, type SymbolicTensor, input, layers, model as asModel } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resnet } from '../resnet.js';
@@ -80,7 +80,50 @@ describe('moeModel of a BlockMoe network', () => {
     });
   });
 
+  it('with the weights of another pass routes as that pass did, and evaluates no gate', () => {
+    tidy(() => {
+      const [first] = model.forward(x).routing;
+      const shifted = add(x, 0.3);
+      const { routing, logits } = model.forward(shifted, { experts: { 'layer4.0': first!.combineWeights } });
+      expect(routing).toEqual([]);
+      expect(model.forward(x, { experts: { 'layer4.0': first!.combineWeights } }).logits).toBeAllClose(logitsOf(model, x), { rtol: 0, atol: 0 });
+      // Each row goes to the expert it had before the shift.
+      const fixed = [0, 1, 2].map((expert) => logitsOf(model, shifted, { experts: { 'layer4.0': expert } }));
+      const choice = Array.from(first!.combineWeights.dataSync());
+      const expected = Array.from({ length: 8 }, (_, row) => fixed[choice.slice(E * row, E * row + E).indexOf(1)]!.slice(3 * row, 3 * row + 3)).flatMap((values) => Array.from(values));
+      expect(logits).toBeAllClose(expected, { rtol: 1e-4, atol: 1e-5 });
+    });
+  });
+
+  it('tells the gradient of its scores', () => {
+    tidy(() => {
+      const lead = (v: Tensor): Tensor => sum(mul(model.forward(v).routing[0]!.gateLogits, [1, -1, 0]));
+      const slope = grad(lead)(x).dataSync() as Float32Array;
+      const direction = tensor(createRng(9).normal(x.size), x.shape);
+      const step = 1e-2;
+      const difference = (lead(add(x, mul(direction, step))).dataSync()[0]! - lead(sub(x, mul(direction, step))).dataSync()[0]!) / (2 * step);
+      expect([slope.reduce((total, value, i) => total + value * direction.dataSync()[i]!, 0)]).toBeAllClose([difference], { rtol: 2e-2 });
+    });
+  });
+
+  it('detached: same logits, and no gradient through the gate', () => {
+    tidy(() => {
+      const gradient = (options: ForwardOptions): Float32Array => grad((v: Tensor) => sum(mul(model.forward(v, options).logits, [1, -1, 0])))(x).dataSync() as Float32Array;
+      const frozen = model.forward(x).routing[0]!.combineWeights;
+      expect(logitsOf(model, x, { gate: 'detached' })).toBeAllClose(logitsOf(model, x), { rtol: 0, atol: 0 });
+      expect(gradient({ gate: 'detached' })).toBeAllClose(gradient({ experts: { 'layer4.0': frozen } }), { rtol: 1e-4, atol: 1e-6 });
+      expect(gradient({ gate: 'detached' })).not.toBeAllClose(gradient({}), { rtol: 1e-2, atol: 1e-3 });
+    });
+  });
+
+  it('comes along with logitsFn unless that steers', () => {
+    expect(logitsFn(model).moe).toBe(model);
+    expect(logitsFn(model, {})).not.toHaveProperty('moe');
+  });
+
   it.each<[ForwardOptions, string]>([
+    [{ gate: 'soft' } as unknown as ForwardOptions, "forward: gate must be 'hard', 'detached' or { temperature }, got 'soft'."],
+    [{ gate: { temperature: 1, relative: 1 } } as unknown as ForwardOptions, 'forward: gate.relative must be true or false, got 1.'],
     [{ experts: { 'layer3.0': 0 } }, "forward: experts must name MoE layers (layer4.0), got 'layer3.0'."],
     [{ experts: { 'layer4.0': 3 } }, "forward: experts['layer4.0'] must be an integer in [0, 2], got 3."],
     [{ experts: { 'layer4.0': [true] } }, "forward: experts['layer4.0'] must be an expert index or one boolean per expert (3), got [true]."],

@@ -15,6 +15,8 @@ function expectExperts(experts: NonNullable<ForwardOptions['experts']>, infos: r
     expectArgument('forward', 'experts', info !== undefined, `name MoE layers (${names.length === 0 ? 'this model has none' : names.join(', ')})`, name);
     if (typeof choice === 'number') {
       expectInteger('forward', `experts['${name}']`, choice, 0, info.numExperts - 1);
+    } else if ('shape' in choice) {
+      expectShape('forward', { [`experts['${name}']`]: choice }, ['T', info.numExperts]);
     } else {
       const what = `experts['${name}']`;
       expectArgument('forward', what, Array.isArray(choice) && choice.length === info.numExperts, `be an expert index or one boolean per expert (${info.numExperts})`, choice);
@@ -28,11 +30,11 @@ function expectOptions(options: ForwardOptions, infos: readonly MoeLayerInfo[]):
   const { updateStatistics, training = false, experts, gate = 'hard' } = options;
   expectArgument('forward', 'updateStatistics', !(updateStatistics === true && !training), 'not be true outside training', updateStatistics);
   if (experts !== undefined) expectExperts(experts, infos);
-  if (gate !== 'hard') {
-    expectArgument('forward', 'gate', typeof gate === 'object' && gate !== null, "be 'hard' or { temperature }", gate);
-    expectKnownKeys('forward', gate, ['temperature']);
-    expectNumber('forward', 'gate.temperature', gate.temperature, Number.MIN_VALUE);
-  }
+  if (gate === 'hard' || gate === 'detached') return;
+  expectArgument('forward', 'gate', typeof gate === 'object' && gate !== null, "be 'hard', 'detached' or { temperature }", gate);
+  expectKnownKeys('forward', gate, ['temperature', 'relative']);
+  expectNumber('forward', 'gate.temperature', gate.temperature, Number.MIN_VALUE);
+  expectArgument('forward', 'gate.relative', ['boolean', 'undefined'].includes(typeof gate.relative), 'be true or false', gate.relative);
 }
 
 const withTensors = (routing: Routing, [gateLogits, gates, combineWeights, auxLoss]: RoutingTensors): Routing => ({

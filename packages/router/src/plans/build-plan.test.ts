@@ -1,5 +1,5 @@
 import { expectTensorsKept } from '@moe/testing';
-import { dispose, fill, grad, slice, softmax, sum, tensor2d, tidy, zeros } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor2D, dispose, fill, grad, mul, slice, softmax, sum, tensor2d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { switchLoss } from '../losses/switch-loss.js';
 import { type Decision, buildPlan, planTensors, shutExperts, softmaxWhere } from './build-plan.js';
@@ -39,6 +39,31 @@ describe('buildPlan', () => {
       // d/dz₀ of softmax(z/2)₀ is s(1-s)/2 with s = σ(.5) = .622459.
       const slope = 0.622459 * 0.377541 / 2;
       expect(grad((x) => sum(slice(relaxed(x as typeof first), [0, 0], [1, 1])))(z)).toBeAllClose([slope, -slope], { atol: 1e-6 });
+    });
+  });
+
+  it('relaxes in standard deviations of the row, whatever the scale of its scores', () => {
+    tidy(() => {
+      const gradient = (scores: number[], relative: boolean): number[] => {
+        const weights = (z: Tensor): Tensor => buildPlan(() => ({ gateLogits: z as Tensor2D, gates: z as Tensor2D, combineWeights: tensor2d([[1, 0]]), chosen: [1, 0] }), { training: false, gate: { temperature: 0.5, relative } }).combineWeights;
+        return Array.from(grad((z) => sum(slice(weights(z), [0, 0], [1, 1])))(tensor2d([scores])).dataSync());
+      };
+      // Scores (m + d, m - d) have deviation d, so both become a softmax of (2, -2), s = σ(4) = .982014, with slope s(1-s)/(d/2).
+      expect(gradient([3, 1], true)).toBeAllClose([0.0353254, -0.0353254], { atol: 1e-6 });
+      expect(gradient([300, 100], true)).toBeAllClose([0.000353254, -0.000353254], { atol: 1e-8 });
+      expect(gradient([300, 100], false)).toEqual([0, 0]);
+      expect(gradient([1, 1], true).every(Number.isFinite)).toBe(true);
+    });
+  });
+
+  it('detaches the weights and keeps their values', () => {
+    tidy(() => {
+      const z = tensor2d([[1, 0]]);
+      const weights = (gate: 'hard' | 'detached') => (x: Tensor): Tensor => buildPlan(() => ({ gateLogits: x as Tensor2D, gates: x as Tensor2D, combineWeights: softmax(x) as Tensor2D, chosen: [1, 1] }), { training: false, gate }).combineWeights;
+      expect(weights('detached')(z)).toBeAllClose(softmax(z), { rtol: 0, atol: 0 });
+      const slope = (gate: 'hard' | 'detached') => grad((x) => sum(mul(weights(gate)(x), tensor2d([[1, 0]]))))(z);
+      expect(slope('hard')).toBeAllClose([0.196612, -0.196612], { atol: 1e-6 });
+      expect(slope('detached')).toBeAllClose([0, 0], { rtol: 0, atol: 0 });
     });
   });
 

@@ -1,6 +1,6 @@
 // Shapes: T tokens (rows), E experts.
-import { expectArgument, expectShape, straightThrough } from '@moe/core';
-import { type Scalar, type Tensor, type Tensor2D, add, clone, div, mul, scalar, softmax, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { expectArgument, expectShape, stopGradient, straightThrough } from '@moe/core';
+import { type Scalar, type Tensor, type Tensor2D, add, clone, div, mean, mul, scalar, softmax, sqrt, square, sub, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import { assignmentOf } from '../assignment.js';
 import type { Plan, RouteContext, SoftSlots, Weights } from '../types.js';
 
@@ -80,16 +80,19 @@ export function buildPlan(decide: () => Decision, context: RouteContext): Plan {
 function assemble({ gateLogits, gates, combineWeights, chosen, slots, auxLoss = scalar(0), updates, wanted, relaxable = true }: Decision, context: RouteContext): Plan {
   const { T, E } = expectShape('buildPlan', { combineWeights, gates, gateLogits }, ['T', 'E']);
   // A plan owns each of its tensors once.
-  const hard = combineWeights === gates ? clone(combineWeights) : combineWeights;
+  const detached = context.gate === 'detached';
+  const hard = detached ? stopGradient(combineWeights) : combineWeights === gates ? clone(combineWeights) : combineWeights;
   const common = { gateLogits, gates, auxLoss, droppedFraction: 0, ...(updates !== undefined && { updates }) };
-  if (slots !== undefined) return { ...common, kind: 'soft', combineWeights: hard, slots };
+  if (slots !== undefined) {
+    return { ...common, kind: 'soft', combineWeights: hard, slots: detached ? { dispatch: stopGradient(slots.dispatch), combine: stopGradient(slots.combine) } : slots };
+  }
 
-  const temperature = relaxable && context.gate !== undefined && context.gate !== 'hard' ? context.gate.temperature : undefined;
-  const relaxed = temperature === undefined ? hard : straightThrough(hard, relaxedWeights(gateLogits, temperature, context));
+  const relaxation = relaxable && typeof context.gate === 'object' ? context.gate : undefined;
+  const relaxed = relaxation === undefined ? hard : straightThrough(hard, relaxedWeights(gateLogits, relaxation, context));
   if (chosen === undefined) return { ...common, kind: 'device', combineWeights: relaxed };
 
   expectArgument('buildPlan', 'chosen', chosen.length === T * E, `have one entry per row and expert, ${T * E}`, chosen.length);
-  const assignment = assignmentOf(temperature === undefined ? chosen : everyPair(T, E, context), E);
+  const assignment = assignmentOf(relaxation === undefined ? chosen : everyPair(T, E, context), E);
   const ran = count(chosen);
   return { ...common, kind: 'sparse', combineWeights: relaxed, assignment, droppedFraction: wanted === undefined || wanted <= ran ? 0 : 1 - ran / wanted };
 }
@@ -106,13 +109,24 @@ function masked(decision: Decision, mask: RouteContext['mask']): Decision {
   };
 }
 
-function relaxedWeights(gateLogits: Tensor2D, temperature: number, { allowed, mask }: RouteContext): Tensor2D {
-  const soft = softmax(div(shutExperts(gateLogits, allowed), temperature)) as Tensor2D;
+// Added to a standard deviation that may be 0.
+const TINY = 1e-12;
+
+function relaxedWeights(gateLogits: Tensor2D, { temperature, relative = false }: Relaxation, { allowed, mask }: RouteContext): Tensor2D {
+  // Scores that are centred do not overflow where all are nearly the same.
+  const centred = sub(gateLogits, mean(gateLogits, 1, true)) as Tensor2D;
+  const scaled = relative ? (div(centred, add(mul(deviation(stopGradient(centred)), temperature), TINY)) as Tensor2D) : (div(gateLogits, temperature) as Tensor2D);
+  const soft = softmax(shutExperts(scaled, allowed));
   return mask === undefined ? soft : mul(soft, maskColumn(mask));
 }
 
+/** Standard deviation of each row of centred scores, `[T,1]`. */
+const deviation = (centred: Tensor2D): Tensor => sqrt(mean(square(centred), 1, true));
+
 const everyPair = (rows: number, experts: number, { allowed, mask }: RouteContext): Uint8Array =>
   Uint8Array.from({ length: rows * experts }, (_, i) => Number(allowed?.[i % experts] !== false && mask?.[Math.floor(i / experts)] !== false));
+
+type Relaxation = Exclude<NonNullable<RouteContext['gate']>, string>;
 
 const count = (chosen: ArrayLike<number>): number => {
   let total = 0;

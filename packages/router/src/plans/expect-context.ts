@@ -5,7 +5,7 @@ import type { RouteContext } from '../types.js';
 /** Checks the parts of a context that every router takes; returns how many experts are allowed. */
 export function expectGateContext(caller: string, numExperts: number, { allowed, gate = 'hard', rowsPerExample = 1 }: RouteContext): number {
   expectInteger(caller, 'context.rowsPerExample', rowsPerExample, 1);
-  if (gate !== 'hard') expectArgument(caller, 'context.gate.temperature', gate.temperature > 0 && gate.temperature < Infinity, 'be a finite number > 0', gate.temperature);
+  if (typeof gate === 'object') expectArgument(caller, 'context.gate.temperature', gate.temperature > 0 && gate.temperature < Infinity, 'be a finite number > 0', gate.temperature);
   if (allowed === undefined) return numExperts;
   expectArgument(caller, 'context.allowed', allowed.length === numExperts, `have one entry per expert, ${numExperts}`, allowed.length);
   const open = allowed.filter(Boolean).length;
