@@ -6,6 +6,7 @@ import { type BackendDescription, describeBackend } from './describe-backend.js'
 import type { EngineName } from './engines.js';
 import { watchBatchStatistics } from './gradients/batch-statistics.js';
 import { registerGradients } from './gradients/register.js';
+import { releaseEarly } from './gradients/release.js';
 import { withoutProcessHandlers } from './wasm/process-handlers.js';
 import { registerWasmKernels } from './wasm/register.js';
 import { registerWebgpu } from './webgpu/register.js';
@@ -97,6 +98,7 @@ async function start(name: EngineName, { wasmPaths, ...engineOptions }: UseBacke
   }
   await ready();
   registerGradients();
+  releaseEarly();
   if (name === 'wasm') await registerWasmKernels(backend() as BackendWasm);
   watchBatchStatistics(name);
 }
