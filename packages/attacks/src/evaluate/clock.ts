@@ -1,9 +1,19 @@
 import type { Attack } from '@moe/core';
 
+interface Effort {
+  readonly steps?: number;
+  readonly queries?: number;
+  readonly restarts?: number;
+  readonly targets?: number;
+  /** Parts of a sequence. */
+  readonly attacks?: readonly { readonly options: object }[];
+}
+
 /** Passes over an example that an attack may make; only ratios matter. */
-function cost({ options }: Attack): number {
-  const { steps, restarts } = options as { steps?: number; restarts?: number };
-  return (steps ?? 1) * (restarts ?? 1) + 1;
+function cost({ options }: { readonly options: object }): number {
+  const { steps, queries, restarts = 1, targets = 1, attacks } = options as Effort;
+  if (attacks !== undefined) return attacks.reduce((total, part) => total + cost(part), 0);
+  return (queries ?? 2 * (steps ?? 1)) * restarts * targets + 1;
 }
 
 export interface Reading {

@@ -1,35 +1,14 @@
-import { type Tensor, type Tensor2D, add, mul, onesLike, softmax, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor2D, mul, tensor1d, tensor4d, tidy, version_core } from '@tensorflow/tfjs-core';
 import { type Attack, type LogitsFn, createRng } from '@moe/core';
-import { expectTensorsKept } from '@moe/testing';
+import { ENGINE, expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
-import { apgd } from '../apgd.js';
 import { autoAttack } from '../auto-attack.js';
 import { pgd } from '../pgd.js';
-import { tinyDataset } from '../testing/datasets.js';
-import { linearModel, predictions, tinyNet } from '../testing/models.js';
-import { type EvaluateOptions, evaluate } from './evaluate.js';
+import { memoryState, net, task } from '../testing/evaluations.js';
+import { evaluate } from './evaluate.js';
 import type { EvaluationEvent } from './evaluation.js';
-import type { EvaluationState } from './state.js';
 
 const COUNT = 23;
-const net = tinyNet(4, 3, 5);
-
-/** 23 examples, of which the first three are labelled wrong. */
-function task(): EvaluateOptions {
-  const inputs = createRng(11).uniform(4 * COUNT);
-  const right = tidy(() => predictions(net, tensor4d(inputs, [COUNT, 2, 2, 1])));
-  const labels = Array.from(right, (label, i) => (i < 3 ? (label + 1) % 3 : label));
-  return { model: net, data: tinyDataset(labels, inputs), attacks: [pgd({ eps: 0.1, steps: 5 }), apgd({ eps: 0.1, steps: 10 })], seed: 3, batchSize: 4 };
-}
-
-function memoryState(): EvaluationState & { text: string | undefined } {
-  const state = {
-    text: undefined as string | undefined,
-    read: async () => state.text,
-    write: async (text: string) => void (state.text = text),
-  };
-  return state;
-}
 
 describe('evaluate', () => {
   it('judges a sequence as one attack, in the ball of its parts', async () => {
@@ -47,7 +26,8 @@ describe('evaluate', () => {
     expect(result.flags.robust['pgd']!.split('1').length - 1).toBe(first!.robust);
     expect(result.worstCase.robust).toBeLessThanOrEqual(Math.min(first!.robust, second!.robust));
     expect(first!.meanPerturbation).toBeWithin(0.02, 0.1 + 1e-6);
-    expect(result).toMatchObject({ trust: 'ok', findings: [], examples: 23, seed: 3 });
+    expect(result).toMatchObject({ trust: 'ok', findings: [], examples: 23, seed: 3, shard: null, engine: ENGINE, versions: { '@tensorflow/tfjs-core': version_core } });
+    expect(result.perturbations['pgd']).toHaveLength(20);
     expect(JSON.parse(JSON.stringify(result))).toEqual(result);
   });
 
@@ -90,6 +70,7 @@ describe('evaluate', () => {
     await expect(evaluate({ ...task(), state, modelId: 'v2' })).rejects.toThrow(/modelId was "v1", now "v2"/);
     await expect(evaluate({ ...task(), state, modelId: 'v1', seed: 4 })).rejects.toThrow(/seed was 3, now 4/);
     await expect(evaluate({ ...task(), state, modelId: 'v1', attacks: [pgd({ eps: 0.2 })] })).rejects.toMatchObject({ code: 'CHECKPOINT' });
+    await expect(evaluate({ ...task(), state, modelId: 'v1', shard: '1/2' })).rejects.toThrow(/shard was null, now "1\/2"/);
     await expect(evaluate({ ...task(), state, modelId: 'v1', limit: 5 })).rejects.toThrow(/examples was "first 23", now "first 5"/);
   });
 
@@ -97,7 +78,7 @@ describe('evaluate', () => {
     const state = memoryState();
     await evaluate({ ...task(), state });
     const good = state.text!;
-    const damages = [good.slice(0, -9), '', '[]', '{"schema":"other"}', good.replace('"clean":"0', '"clean":"2'), good.replace('"clean":"0', '"clean":"00'), good.replace(/"mismatches":0/, '"mismatches":-1')];
+    const damages = [good.slice(0, -9), '', '[]', '{"schema":"other"}', good.replace('"clean":"0', '"clean":"2'), good.replace('"clean":"0', '"clean":"00'), good.replace('"mismatches":[]', '"mismatches":[-1]'), good.replace('"changedWeights":[]', '"changedWeights":0')];
     for (const text of damages) {
       state.text = text;
       await expect(evaluate({ ...task(), state })).rejects.toThrow(/state is damaged.*Delete it/);
@@ -125,55 +106,16 @@ describe('evaluate', () => {
     [{ limit: 0 }, /limit must be an integer ≥ 1/],
     [{ indices: [23] }, /indices\[0\] must be an integer in \[0, 22\]/],
     [{ batchSize: 0 }, /batchSize/],
+    [{ shard: '0/2' }, /shard must be 'i\/n' with 1 ≤ i ≤ n, got '0\/2'/],
+    [{ shard: '3/2' }, /shard must be 'i\/n'/],
+    [{ shard: '1-2' }, /shard must be 'i\/n'/],
+    [{ shard: '1/3', limit: 2 }, /have n ≤ 2, the number of examples/],
     [{ seed: -1 }, /seed/],
     [{ attacks: [pgd({ eps: 0.1 }), pgd({ eps: 0.2 })] }, /unique, got 'pgd'. Give the attack a label/],
     [{ attacks: [pgd({ eps: 8, bounds: [0, 255] })] }, /bounds of the data, \[0, 1\]/],
     [{ batchsize: 3 }, /Did you mean 'batchSize'/],
   ] as [object, RegExp][])('refuses %j', async (change, message) => {
     await expect(evaluate({ ...task(), ...change })).rejects.toThrow(message);
-  });
-
-  describe('doubts', () => {
-    const found = async (change: Partial<EvaluateOptions>) => {
-      const { findings, trust } = await expectTensorsKept(0, () => evaluate({ ...task(), ...change }));
-      return { ids: findings.map(({ id }) => id), trust };
-    };
-
-    it('probabilities instead of logits', async () => {
-      expect(await found({ model: (x) => softmax(net(x)) })).toMatchObject({ ids: expect.arrayContaining(['looks-like-probabilities']), trust: 'invalid' });
-    });
-
-    it('a model that answers differently each time', async () => {
-      let calls = 0;
-      expect(await found({ model: (x) => add(net(x), ++calls / 1000) as Tensor2D })).toMatchObject({ ids: expect.arrayContaining(['non-deterministic']), trust: 'invalid' });
-    });
-
-    it('a model whose answer depends on the batch', async () => {
-      const crowded: LogitsFn = (x) => mul(net(x), 1 + 0.01 * x.shape[0]!) as Tensor2D;
-      expect(await found({ model: crowded })).toMatchObject({ ids: ['batch-dependent'], trust: 'suspect' });
-    });
-
-    it('gradients that vanish', async () => {
-      const flat: LogitsFn = (x) => add(mul(linearModel([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]], [0, 0, 0])(x), 0), [5, 1, 0]) as Tensor2D;
-      const data = tinyDataset([0, 0, 1, 0]);
-      expect(await found({ model: flat, data })).toMatchObject({ ids: ['zero-gradient'], trust: 'invalid' });
-    });
-
-    it('a stronger attack that does worse', async () => {
-      const idle: Attack = { ...apgd({ eps: 0.1 }), perturb: (...args) => apgd({ eps: 0, steps: 1 }).perturb(...args) };
-      expect(await found({ attacks: [pgd({ eps: 0.1, steps: 5 }), idle] })).toEqual({ ids: ['stronger-attack-weaker'], trust: 'invalid' });
-    });
-
-    it('an attack that claims what is not so', async () => {
-      const boastful: Attack = {
-        ...pgd({ eps: 0.1 }),
-        perturb: (model, inputs, labels, context) => {
-          const result = pgd({ eps: 0, steps: 1 }).perturb(model, inputs, labels, context);
-          return { ...result, success: onesLike(result.success) };
-        },
-      };
-      expect(await found({ attacks: [boastful] })).toEqual({ ids: ['verdict-mismatch'], trust: 'suspect' });
-    });
   });
 
   it('stops when an attack leaves its ball or the bounds', async () => {

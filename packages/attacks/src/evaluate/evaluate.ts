@@ -1,10 +1,14 @@
-import { type Attack, ArgumentError, type Bounds, type Dataset, type LogitsFn, createRng, expectArgument, expectInteger, expectKnownKeys, throwIfAborted, wilsonInterval } from '@moe/core';
-import type { Evaluation, EvaluationEvent, RobustResult } from './evaluation.js';
-import { findingsOf, trustOf } from './findings.js';
-import { judgeBatch } from './judge-batch.js';
+import { getBackend, version_core } from '@tensorflow/tfjs-core';
+import { type Attack, ArgumentError, type Bounds, type Dataset, type LogitsFn, createRng, expectArgument, expectInteger, expectKnownKeys, throwIfAborted } from '@moe/core';
+import manifest from '../../package.json' with { type: 'json' };
 import { createClock } from './clock.js';
+import type { Evaluation, EvaluationEvent } from './evaluation.js';
+import { judgeBatch } from './judge-batch.js';
+import { shardOf } from './shard.js';
 import { type EvaluationState, type Fingerprint, readState, writeState } from './state.js';
+import { type Origin, summarise } from './summarise.js';
 import { type Tally, countOnes, emptyTally, joinTallies } from './tally.js';
+import { changedWeights, hashWeights } from './weights.js';
 
 export interface EvaluateOptions {
   readonly model: LogitsFn;
@@ -20,6 +24,8 @@ export interface EvaluateOptions {
   readonly limit?: number;
   /** Which examples to take, instead of `limit`. */
   readonly indices?: ArrayLike<number>;
+  /** Takes the i-th of n equal parts of these examples, `'i/n'` from `'1/n'` on, for several processes or machines; see {@link mergeEvaluations}. @defaultValue all */
+  readonly shard?: string;
   /** Names the weights, e.g. a hash; a state of another model is refused. @defaultValue '' */
   readonly modelId?: string;
   /** Keeps what was learnt; see `fileState` of `@moe/attacks/node`. @defaultValue nothing is kept */
@@ -29,7 +35,7 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal;
 }
 
-const KEYS = ['model', 'data', 'attacks', 'seed', 'batchSize', 'limit', 'indices', 'modelId', 'state', 'onEvent', 'signal'];
+const KEYS = ['model', 'data', 'attacks', 'seed', 'batchSize', 'limit', 'indices', 'shard', 'modelId', 'state', 'onEvent', 'signal'];
 
 /**
  * Accuracy of a model without attack and under each of several attacks, with reasons to doubt the numbers.
@@ -51,16 +57,21 @@ const KEYS = ['model', 'data', 'attacks', 'seed', 'batchSize', 'limit', 'indices
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   expectKnownKeys('evaluate', options, KEYS);
-  const { model, data, attacks, seed, batchSize = 64, modelId = '', state, onEvent, signal } = options;
-  const indices = chosenIndices(options);
+  const { model, data, attacks, seed, batchSize = 64, shard, modelId = '', state, onEvent, signal } = options;
+  const chosen = chosenIndices(options);
+  const indices = shard === undefined ? chosen : shardOf('evaluate', shard, chosen);
   expectInteger('evaluate', 'seed', seed, 0);
   expectInteger('evaluate', 'batchSize', batchSize, 1);
   expectAttacks(attacks, data.bounds);
 
   const names = attacks.map(({ name }) => name);
+  const origin = originOf(options);
   const fingerprint: Fingerprint = {
     data: { name: data.name, split: data.split, length: data.length },
-    examples: options.indices === undefined ? `first ${indices.length}` : Array.from(indices),
+    examples: options.indices === undefined ? `first ${chosen.length}` : Array.from(chosen),
+    shard: origin.shard,
+    engine: origin.engine,
+    versions: origin.versions,
     attacks: attacks.map(({ name, options: settings }) => ({ name, options: settings })),
     seed,
     modelId,
@@ -71,6 +82,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const rng = createRng(seed);
   const total = indices.length;
   const clock = createClock(attacks, tally.ids.length, total);
+  const weights = await hashWeights();
   while (tally.ids.length < total) {
     throwIfAborted('evaluate', signal);
     const before: Tally = tally;
@@ -94,21 +106,26 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
         throwIfAborted('evaluate', signal);
       },
     });
-    tally = joinTallies(before, judged);
+    const changed = changedWeights(weights, await hashWeights());
+    tally = joinTallies(before, { ...judged, signs: { ...judged.signs, changedWeights: changed } });
     await state?.write(writeState(fingerprint, tally));
   }
-  const result = summarise(tally, options);
+  const result = summarise(tally, attacks, origin);
   onEvent?.({ phase: 'done', attack: undefined, done: total, total, robustSoFar: result.worstCase.robustAccuracy, fraction: 1, etaMs: 0 });
   return result;
 }
 
-function chosenIndices({ data, limit, indices }: EvaluateOptions): ArrayLike<number> {
+function chosenIndices({ data, limit, indices }: EvaluateOptions): readonly number[] {
   if (limit !== undefined && indices !== undefined) throw new ArgumentError('evaluate: limit and indices must not both be given. Cut indices instead.');
   if (limit !== undefined) expectInteger('evaluate', 'limit', limit, 1);
-  const chosen = indices ?? Array.from({ length: Math.min(limit ?? data.length, data.length) }, (_, i) => i);
+  const chosen = indices === undefined ? Array.from({ length: Math.min(limit ?? data.length, data.length) }, (_, i) => i) : Array.from(indices);
   expectArgument('evaluate', 'examples', chosen.length > 0, 'be at least one', chosen.length);
-  for (let i = 0; i < chosen.length; i++) expectInteger('evaluate', `indices[${i}]`, chosen[i]!, 0, data.length - 1);
+  chosen.forEach((index, i) => expectInteger('evaluate', `indices[${i}]`, index, 0, data.length - 1));
   return chosen;
+}
+
+function originOf({ data, seed, shard, modelId = '' }: EvaluateOptions): Origin {
+  return { data, modelId, seed, engine: getBackend(), versions: { '@moe/attacks': manifest.version, '@tensorflow/tfjs-core': version_core }, shard: shard ?? null };
 }
 
 function expectAttacks(attacks: readonly Attack[], bounds: Bounds): void {
@@ -119,29 +136,3 @@ function expectAttacks(attacks: readonly Attack[], bounds: Bounds): void {
     expectArgument('evaluate', `attacks[${i}].options.bounds`, same, `be the bounds of the data, [${bounds.join(', ')}]`, own);
   });
 }
-
-function summarise(tally: Tally, { data, attacks, seed, modelId = '' }: EvaluateOptions): Evaluation {
-  const examples = tally.ids.length;
-  const correct = countOnes(tally.clean);
-  const robustness = (flags: string): RobustResult => {
-    const robust = countOnes(flags);
-    return { robust, robustAccuracy: robust / examples, interval: wilsonInterval(robust, examples) };
-  };
-  const worst = Array.from(tally.clean, (flag, i) => (flag === '1' && attacks.every(({ name }) => tally.robust[name]![i] === '1') ? '1' : '0')).join('');
-  const findings = findingsOf(tally, attacks);
-  return {
-    schema: 'moe.evaluation/1',
-    data: { name: data.name, split: data.split, length: data.length, bounds: data.bounds },
-    modelId,
-    seed,
-    examples,
-    clean: { correct, accuracy: correct / examples, interval: wilsonInterval(correct, examples) },
-    attacks: attacks.map(({ name, access, options }) => ({ name, access, options, ...robustness(tally.robust[name]!), meanPerturbation: mean(tally.lengths[name]!) })),
-    worstCase: robustness(worst),
-    flags: { ids: tally.ids, clean: tally.clean, robust: tally.robust },
-    findings,
-    trust: trustOf(findings),
-  };
-}
-
-const mean = (values: readonly number[]): number | null => (values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length);

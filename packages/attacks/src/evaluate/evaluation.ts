@@ -5,13 +5,41 @@ export type Trust = 'ok' | 'suspect' | 'invalid';
 
 /** A reason not to trust a number. */
 export interface Finding {
-  readonly id: 'batch-dependent' | 'looks-like-probabilities' | 'non-deterministic' | 'stronger-attack-weaker' | 'verdict-mismatch' | 'zero-gradient';
+  readonly id: FindingId;
   readonly severity: Exclude<Trust, 'ok'>;
   /** What was seen, with numbers. */
   readonly message: string;
   /** What to do about it. */
   readonly advice: string;
+  /** Ids of the examples where it was seen; empty where it concerns all. */
+  readonly examples: readonly number[];
 }
+
+/** What {@link evaluate} and {@link diagnose} can find. */
+export type FindingId =
+  | 'attack-misses-planted'
+  | 'batch-dependent'
+  | 'black-box-stronger'
+  | 'gradient-mismatch'
+  | 'half-precision'
+  | 'larger-eps-weaker'
+  | 'looks-like-log-probabilities'
+  | 'looks-like-probabilities'
+  | 'lost-by-rounding'
+  | 'more-steps-weaker'
+  | 'noise-stronger'
+  | 'non-deterministic'
+  | 'not-converged'
+  | 'not-finite'
+  | 'silent-success'
+  | 'single-step-stronger'
+  | 'stronger-attack-weaker'
+  | 'transfer-stronger'
+  | 'unbounded-survivors'
+  | 'unstable-loss'
+  | 'verdict-mismatch'
+  | 'weights-changed'
+  | 'zero-gradient';
 
 /** How many examples are right without attack. */
 export interface CleanResult {
@@ -44,12 +72,38 @@ export interface AttackResult extends RobustResult {
 /** One character per example: `'1'` right, `'0'` wrong. */
 export type Flags = string;
 
-/** Outcome of {@link evaluate}; plain JSON, the same for the same seed, whatever the batch size or interruptions. */
+/** What speaks against trusting the numbers, as it was measured. */
+export interface Evidence {
+  /** Ids of examples right without attack whose input gradient is exactly zero. */
+  readonly zeroGradients: readonly number[];
+  /** Whether every row of the output lay in [0, 1] and summed to 1. */
+  readonly probabilities: boolean;
+  /** Whether every row of the output was the logarithm of such a row. */
+  readonly logProbabilities: boolean;
+  /** Most significant bits of any output; 24 in float32. */
+  readonly outputBits: number;
+  /** Largest relative difference of two forward passes over the same batch. */
+  readonly repeatDifference: number;
+  /** Largest relative difference when rows are run in another company. */
+  readonly batchDifference: number;
+  /** Ids of attacked examples whose verdict changed when the model was run once more. */
+  readonly mismatches: readonly number[];
+  /** Names of tfjs variables whose values were others after the evaluation than before. */
+  readonly changedWeights: readonly string[];
+}
+
+/** Outcome of {@link evaluate}; plain JSON, the same for the same seed, whatever the batch size, shards or interruptions. */
 export interface Evaluation {
   readonly schema: 'moe.evaluation/1';
   readonly data: { readonly name: string; readonly split: string; readonly length: number; readonly bounds: Bounds };
   readonly modelId: string;
   readonly seed: number;
+  /** Name of the tfjs engine. */
+  readonly engine: string;
+  /** Versions of the packages that decide the numbers, by name. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** Which part of the examples this is, `'i/n'`; null for all of them. */
+  readonly shard: string | null;
   /** Number of examples evaluated. */
   readonly examples: number;
   readonly clean: CleanResult;
@@ -65,6 +119,9 @@ export interface Evaluation {
     /** Per attack, by name. */
     readonly robust: Readonly<Record<string, Flags>>;
   };
+  /** Per attack, by name: length of the perturbation of each example that is right without attack, in order; empty if the attack has no norm. */
+  readonly perturbations: Readonly<Record<string, readonly number[]>>;
+  readonly evidence: Evidence;
   readonly findings: readonly Finding[];
   /** The worst severity among the findings. */
   readonly trust: Trust;

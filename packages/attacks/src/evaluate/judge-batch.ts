@@ -5,7 +5,9 @@ import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
 import { ceRow } from '../losses/ce-loss.js';
 import { measure } from '../internal/measure.js';
 import { type Problem, createProblem, expectWithinBounds, rowOf } from '../internal/problem.js';
-import type { Signs, Tally } from './tally.js';
+import type { Evidence } from './evaluation.js';
+import { isDistribution, isLogDistribution, significantBits } from './outputs.js';
+import type { Tally } from './tally.js';
 
 export interface BatchJob {
   readonly model: LogitsFn;
@@ -35,18 +37,18 @@ export async function judgeBatch(job: BatchJob): Promise<Tally> {
 
     const robust: Record<string, string> = {};
     const lengths: Record<string, number[]> = {};
-    let mismatches = 0;
+    const mismatches: number[] = [];
     for (const attack of attacks) {
       await job.pause();
       const verdict = attackRows(job, attack, inputs, labels, right);
       const standing = new Set(right.filter((_, i) => verdict.wrong[i] === 0));
       robust[attack.name] = rows.map((row) => (standing.has(row) ? '1' : '0')).join('');
       lengths[attack.name] = verdict.lengths;
-      mismatches += verdict.mismatches;
+      mismatches.push(...verdict.mismatches);
       job.onProgress(attack, 1);
     }
     const ids = Array.from(batch.ids);
-    return { ids, clean: rows.map((row) => 1 - clean.wrong[row]!).join(''), robust, lengths, signs: { ...signs, mismatches } };
+    return { ids, clean: rows.map((row) => 1 - clean.wrong[row]!).join(''), robust, lengths, signs: { ...signs, mismatches, changedWeights: [] } };
   } finally {
     inputs.dispose();
     labels.dispose();
@@ -54,7 +56,7 @@ export async function judgeBatch(job: BatchJob): Promise<Tally> {
 }
 
 /** Looks for what would make any number about this model doubtful; one more pass over the batch, one over half of it. */
-function probe(problem: Problem, logits: Float32Array, right: readonly number[], withGradient: boolean): Omit<Signs, 'mismatches'> {
+function probe(problem: Problem, logits: Float32Array, right: readonly number[], withGradient: boolean): Omit<Evidence, 'mismatches' | 'changedWeights'> {
   const { rows, inputs, size, context } = problem;
   const classes = logits.length / rows;
   const all = Array.from({ length: rows }, (_, row) => row);
@@ -66,14 +68,12 @@ function probe(problem: Problem, logits: Float32Array, right: readonly number[],
   return {
     zeroGradients: flat.map((row) => context.exampleIds?.[row] ?? row),
     probabilities: all.every((row) => isDistribution(rowOf(logits, row, classes))),
+    logProbabilities: all.every((row) => isLogDistribution(rowOf(logits, row, classes))),
+    outputBits: significantBits(logits),
     repeatDifference: Math.max(...all.map((row) => relativeDifference(rowOf(again.logits, row, classes), rowOf(logits, row, classes)))),
     batchDifference: Math.max(...company.map((row, i) => relativeDifference(rowOf(apart.logits, i, classes), rowOf(logits, row, classes)))),
   };
 }
-
-/** AutoAttack's rule, checks.py: entries in [−1e-5, 1 + 1e-5] that sum to 1 within 1e-5. */
-const isDistribution = (row: Float32Array): boolean =>
-  row.every((value) => value > -1e-5 && value < 1 + 1e-5) && Math.abs(row.reduce((a, b) => a + b, 0) - 1) < 1e-5;
 
 const relativeDifference = (a: Float32Array, b: Float32Array): number => GEOMETRIES.L2.distance(a, b) / Math.max(1e-6, Math.hypot(...b));
 
@@ -81,22 +81,24 @@ interface Verdict {
   /** In the order of the attacked rows. */
   readonly wrong: Uint8Array;
   readonly lengths: number[];
-  readonly mismatches: number;
+  /** Ids of rows where the attack claimed otherwise. */
+  readonly mismatches: readonly number[];
 }
 
 /** Attacks the given rows and judges the result with one fresh pass, trusting nothing that the attack said. */
 function attackRows(job: BatchJob, attack: Attack, inputs: Tensor, labels: Tensor1D, rows: readonly number[]): Verdict {
-  if (rows.length === 0) return { wrong: new Uint8Array(0), lengths: [], mismatches: 0 };
+  if (rows.length === 0) return { wrong: new Uint8Array(0), lengths: [], mismatches: [] };
   const { model, batch, bounds, rng, signal, onProgress } = job;
   return tidy(() => {
     const index = tensor1d(Int32Array.from(rows), 'int32');
     const clean = gather(inputs, index);
     const truth = gather(labels, index);
     const exampleIds = rows.map((row) => batch.ids[row]!);
+    let furthest = 0; // the parts of a sequence count their steps each from 0
     const { adversarial, success } = attack.perturb(model, clean, truth, {
       rng,
       exampleIds,
-      onStep: ({ step, steps }) => onProgress(attack, Math.min(0.99, (step + 1) / steps)),
+      onStep: ({ step, steps }) => onProgress(attack, (furthest = Math.max(furthest, Math.min(0.99, (step + 1) / steps)))),
       ...(signal === undefined ? {} : { signal }),
     });
     const problem = createProblem('evaluate', model, clean, truth, { rng, exampleIds }, bounds);
@@ -104,7 +106,7 @@ function attackRows(job: BatchJob, attack: Attack, inputs: Tensor, labels: Tenso
     const lengths = checkedLengths(attack, problem, points, bounds);
     const { wrong } = measure(problem, ceRow, points, rows.map((_, i) => i), false);
     const claimed = success.dataSync();
-    return { wrong, lengths, mismatches: Array.from(wrong).filter((value, i) => value !== claimed[i]).length };
+    return { wrong, lengths, mismatches: exampleIds.filter((_, i) => wrong[i] !== claimed[i]) };
   });
 }
 

@@ -56,6 +56,7 @@ function parse(text: string): { fingerprint: Fingerprint; tally: unknown } {
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isLength = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0;
+const isListOf = (value: unknown, isEntry: (entry: unknown) => boolean): boolean => Array.isArray(value) && value.every(isEntry);
 const isFlags = (value: unknown, length: number): value is string => typeof value === 'string' && value.length === length && /^[01]*$/.test(value);
 
 function isTally(value: unknown, attacks: readonly string[]): value is Tally {
@@ -70,11 +71,9 @@ function isTally(value: unknown, attacks: readonly string[]): value is Tally {
       const list = lengths[name];
       return Array.isArray(list) && (list.length === 0 || list.length === correct) && list.every(isLength);
     }) &&
-    Array.isArray(signs['zeroGradients']) &&
-    signs['zeroGradients'].every(isCount) &&
-    typeof signs['probabilities'] === 'boolean' &&
-    isLength(signs['repeatDifference']) &&
-    isLength(signs['batchDifference']) &&
-    isCount(signs['mismatches'])
+    ['zeroGradients', 'mismatches'].every((key) => isListOf(signs[key], isCount)) &&
+    ['probabilities', 'logProbabilities'].every((key) => typeof signs[key] === 'boolean') &&
+    ['repeatDifference', 'batchDifference', 'outputBits'].every((key) => isLength(signs[key])) &&
+    isListOf(signs['changedWeights'], (name) => typeof name === 'string')
   );
 }

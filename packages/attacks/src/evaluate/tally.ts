@@ -1,3 +1,9 @@
+import type { Attack } from '@moe/core';
+import type { Evidence } from './evaluation.js';
+
+/** What is recorded of an attack. */
+export type AttackFacts = Pick<Attack, 'name' | 'access' | 'options'>;
+
 /** Everything that {@link evaluate} learnt so far; plain JSON, saved after each batch. */
 export interface Tally {
   readonly ids: readonly number[];
@@ -7,21 +13,7 @@ export interface Tally {
   readonly robust: Readonly<Record<string, string>>;
   /** Per attack: length of the perturbation of each attacked example; empty if the attack has no norm. */
   readonly lengths: Readonly<Record<string, readonly number[]>>;
-  readonly signs: Signs;
-}
-
-/** What speaks against trusting the numbers. */
-export interface Signs {
-  /** Rows right without attack whose input gradient is exactly zero, as ids. */
-  readonly zeroGradients: readonly number[];
-  /** Whether every row of logits so far lay in [0, 1] and summed to 1. */
-  readonly probabilities: boolean;
-  /** Largest relative difference of two forward passes over the same batch. */
-  readonly repeatDifference: number;
-  /** Largest relative difference when rows are run in another company. */
-  readonly batchDifference: number;
-  /** Attacked rows whose verdict changed when the model was run once more. */
-  readonly mismatches: number;
+  readonly signs: Evidence;
 }
 
 export const emptyTally = (attacks: readonly string[]): Tally => ({
@@ -29,7 +21,7 @@ export const emptyTally = (attacks: readonly string[]): Tally => ({
   clean: '',
   robust: Object.fromEntries(attacks.map((name) => [name, ''])),
   lengths: Object.fromEntries(attacks.map((name) => [name, []])),
-  signs: { zeroGradients: [], probabilities: true, repeatDifference: 0, batchDifference: 0, mismatches: 0 },
+  signs: { zeroGradients: [], probabilities: true, logProbabilities: true, outputBits: 1, repeatDifference: 0, batchDifference: 0, mismatches: [], changedWeights: [] },
 });
 
 export const countOnes = (flags: string): number => flags.split('1').length - 1;
@@ -47,9 +39,12 @@ export function joinTallies(a: Tally, b: Tally): Tally {
     signs: {
       zeroGradients: [...s.zeroGradients, ...t.zeroGradients],
       probabilities: s.probabilities && t.probabilities,
+      logProbabilities: s.logProbabilities && t.logProbabilities,
+      outputBits: Math.max(s.outputBits, t.outputBits),
       repeatDifference: Math.max(s.repeatDifference, t.repeatDifference),
       batchDifference: Math.max(s.batchDifference, t.batchDifference),
-      mismatches: s.mismatches + t.mismatches,
+      mismatches: [...s.mismatches, ...t.mismatches],
+      changedWeights: [...new Set([...s.changedWeights, ...t.changedWeights])].sort(),
     },
   };
 }
