@@ -1,5 +1,5 @@
-import { type Tensor2D, add, floor, logSoftmax, mul, onesLike, scalar, softmax, tensor2d, variable } from '@tensorflow/tfjs-core';
-import type { Attack, LogitsFn } from '@moe/core';
+import { type Tensor2D, add, floor, logSoftmax, mul, onesLike, scalar, softmax, tensor2d, tensor4d, tidy, variable } from '@tensorflow/tfjs-core';
+import { type Attack, type LogitsFn, createRng } from '@moe/core';
 import { expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
 import { apgd } from '../apgd.js';
@@ -8,7 +8,7 @@ import { pgd } from '../pgd.js';
 import { square } from '../square.js';
 import { tinyDataset } from '../testing/datasets.js';
 import { net, task } from '../testing/evaluations.js';
-import { linearModel } from '../testing/models.js';
+import { linearModel, predictions } from '../testing/models.js';
 import { type EvaluateOptions, evaluate } from './evaluate.js';
 import { findingsOf, trustOf } from './findings.js';
 import { type AttackFacts, type Tally, emptyTally } from './tally.js';
@@ -87,11 +87,14 @@ describe('doubts of an evaluation', () => {
   });
 
   it('an attack without gradients that fools what gradient attacks do not', async () => {
+    const smooth = linearModel([[4, 0], [0, 4], [-3, 1], [1, -2]], [0, 0.1]);
     // Steps of a 16th: no gradient sees over their edge.
-    const stepped: LogitsFn = (x) => net(mul(floor(mul(x, 16)), 1 / 16));
-    const attacks = [pgd({ eps: 0.1, start: 'none' }), square({ eps: 0.1, queries: 40 })];
-    expect((await found({ model: stepped, attacks })).ids).toEqual(['zero-gradient', 'black-box-stronger']);
-    expect(await found({ attacks })).toEqual({ ids: [], trust: 'ok' });
+    const stepped: LogitsFn = (x) => smooth(mul(floor(mul(x, 16)), 1 / 16));
+    const inputs = createRng(8).uniform(4 * 30);
+    const data = tinyDataset([...tidy(() => predictions(smooth, tensor4d(inputs.slice(), [30, 2, 2, 1])))], inputs);
+    const attacks = [pgd({ eps: 0.1, steps: 10 }), square({ eps: 0.1, queries: 40 })];
+    expect((await found({ model: stepped, data, attacks })).ids).toEqual(['zero-gradient', 'black-box-stronger']);
+    expect(await found({ model: smooth, data, attacks })).toEqual({ ids: [], trust: 'ok' });
   });
 
   it('a stronger attack that does worse', async () => {
