@@ -5,10 +5,12 @@ export { type CapacityOptions, capacityOf, dropOverCapacity } from './capacity.j
 export { type ConvFcOptions, convFc } from './gates/conv-fc.js';
 export { type ConvGapOptions, convGap } from './gates/conv-gap.js';
 export { type CosineGateOptions, cosineGate } from './gates/cosine-gate.js';
+export { type DoubleConvGapOptions, doubleConvGap } from './gates/double-conv-gap.js';
 export { equalGate } from './gates/equal-gate.js';
 export { firstChannelsGate } from './gates/first-channels-gate.js';
 export { fixedRandomGate } from './gates/fixed-random-gate.js';
 export { type GapFcOptions, gapFc } from './gates/gap-fc.js';
+export { gateScores } from './gates/gate-scores.js';
 export { type PrototypeGateOptions, prototypeGate } from './gates/prototype-gate.js';
 export type { BalanceLoss, BalanceLossOptions } from './losses/balance-loss.js';
 export { columnEntropyLoss, entropyLoss } from './losses/entropy-loss.js';
@@ -55,6 +57,7 @@ export { type SwitchRouterOptions, switchRouter } from './routers/switch-router.
 export type { GateNormalisation, TopKRouterOptions } from './routers/top-k-options.js';
 export { topKRouter } from './routers/top-k-router.js';
 export { type VMoeRouterOptions, vMoeRouter } from './routers/v-moe-router.js';
+export { type VoronoiRouterOptions, voronoiRouter } from './routers/voronoi-router.js';
 export { type Decision, buildPlan, planTensors, shutExperts, softmaxWhere } from './plans/build-plan.js';
 export { balancedAssignment } from './transport/balanced-assignment.js';
 export { type SparsePlanOptions, type SparseTransport, sparsePlan } from './transport/sparse-plan.js';
@@ -64,6 +67,8 @@ export type {
   DevicePlan,
   ExpertFn,
   GateNetwork,
+  GatePass,
+  GateStatistics,
   GradientPath,
   InitialWeight,
   InitialWeights,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { convGap } from './gates/conv-gap.js';
 import { convFc } from './gates/conv-fc.js';
+import { doubleConvGap } from './gates/double-conv-gap.js';
 import { firstChannelsGate } from './gates/first-channels-gate.js';
 import { prototypeGate } from './gates/prototype-gate.js';
 import { gapFc } from './gates/gap-fc.js';
@@ -13,6 +14,7 @@ import { sinkhornRouter } from './routers/sinkhorn-router.js';
 import { softMoeRouter } from './routers/soft-moe-router.js';
 import { switchRouter } from './routers/switch-router.js';
 import { topKRouter } from './routers/top-k-router.js';
+import { voronoiRouter } from './routers/voronoi-router.js';
 import type { Router } from './types.js';
 
 const throughJson = ({ name, options }: Router): NamedConfig => JSON.parse(JSON.stringify({ name, options })) as NamedConfig;
@@ -26,6 +28,8 @@ describe('routerFromConfig', () => {
     switchRouter({ numExperts: 3, gate: convFc({ features: 4 }), capacity: { factor: 1.25, evaluationFactor: 2, multipleOf: 4 } }),
     sinkhornRouter({ numExperts: 3, gate: prototypeGate({ prototypes: [[1], [2], [3]] }), choice: 'expert' }),
     softMoeRouter({ numExperts: 4, slotsPerExpert: 2 }),
+    voronoiRouter({ prototypes: [[0, 1], [1, 0], [2, 2]], branching: 2 }),
+    switchRouter({ numExperts: 2, gate: doubleConvGap({ kernel: 3, features: 4 }) }),
   ])('remakes a router from its JSON', (router) => {
     const copy = routerFromConfig(throughJson(router));
     expect(copy.options).toEqual(router.options);
@@ -37,7 +41,7 @@ describe('routerFromConfig', () => {
     const router = topKRouter({ numExperts: 2, gate: identityGate, balance: { loss: myLoss, weight: 2 } });
     const registry = { gates: { identityGate: () => identityGate }, losses: { myLoss } };
     expect(routerFromConfig(throughJson(router), registry).options).toEqual(router.options);
-    expect(() => routerFromConfig(throughJson(router), { losses: { myLoss } })).toThrow("routerFromConfig: gate.name must be one of convFc, convGap, cosineGate, equalGate, firstChannelsGate, fixedRandomGate, gapFc, prototypeGate, got 'identityGate'. Pass your own in the registry.");
+    expect(() => routerFromConfig(throughJson(router), { losses: { myLoss } })).toThrow("routerFromConfig: gate.name must be one of convFc, convGap, cosineGate, doubleConvGap, equalGate, firstChannelsGate, fixedRandomGate, gapFc, prototypeGate, got 'identityGate'. Pass your own in the registry.");
     expect(() => routerFromConfig(throughJson(router), { gates: registry.gates })).toThrow('routerFromConfig: balance.loss must be one of');
   });
 

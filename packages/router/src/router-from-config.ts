@@ -2,6 +2,7 @@ import { expectArgument } from '@moe/core';
 import { convFc } from './gates/conv-fc.js';
 import { convGap } from './gates/conv-gap.js';
 import { cosineGate } from './gates/cosine-gate.js';
+import { doubleConvGap } from './gates/double-conv-gap.js';
 import { equalGate } from './gates/equal-gate.js';
 import { firstChannelsGate } from './gates/first-channels-gate.js';
 import { fixedRandomGate } from './gates/fixed-random-gate.js';
@@ -32,6 +33,7 @@ import { stMoeRouter } from './routers/st-moe-router.js';
 import { switchRouter } from './routers/switch-router.js';
 import { topKRouter } from './routers/top-k-router.js';
 import { vMoeRouter } from './routers/v-moe-router.js';
+import { voronoiRouter } from './routers/voronoi-router.js';
 import type { GateNetwork, Router } from './types.js';
 
 /** Name and options of a router or gate network; plain JSON. */
@@ -105,6 +107,7 @@ const ROUTERS: NonNullable<ConfigRegistry['routers']> = {
   switchRouter: (options) => switchRouter(options as never),
   topKRouter: (options) => topKRouter(options as never),
   vMoeRouter: (options) => vMoeRouter(options as never),
+  voronoiRouter: (options) => voronoiRouter(options as never),
 };
 
 /** Every gate network of this package, likewise. */
@@ -112,6 +115,7 @@ const GATES: NonNullable<ConfigRegistry['gates']> = {
   convFc: (options) => convFc(options),
   convGap: (options) => convGap(options),
   cosineGate: (options) => cosineGate(options),
+  doubleConvGap: (options) => doubleConvGap(options),
   equalGate: (options) => equalGate(options as never),
   firstChannelsGate: (options) => firstChannelsGate(options as never),
   fixedRandomGate: () => fixedRandomGate(),

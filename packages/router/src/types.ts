@@ -1,6 +1,6 @@
 // Shapes: T tokens (rows), E experts, N = rows that run; B examples, S slots of an expert.
 import type { ExpertMask, GateGradient, Rng } from '@moe/core';
-import type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 
 /** A weight that a gate network or router asks its owner to create. */
 export interface InitialWeight {
@@ -12,6 +12,24 @@ export interface InitialWeight {
 export type InitialWeights = Readonly<Record<string, InitialWeight>>;
 export type Weights = Readonly<Record<string, Tensor>>;
 
+/** What a batch norm saw in one pass, over N values per feature; the tensors `[F]` live during the pass only. */
+export interface GateStatistics {
+  readonly mean: Tensor1D;
+  /** Sum of squared deviations over N. */
+  readonly variance: Tensor1D;
+  readonly count: number;
+  readonly rows: number;
+}
+
+/** What a gate network may know of a pass: only those that normalise need it. */
+export interface GatePass {
+  readonly training: boolean;
+  /** Tokens that count, `[T]`; the others (padding) reach no expert, no loss and no statistic. @defaultValue all */
+  readonly mask?: readonly boolean[];
+  /** Makes every batch norm of the gate use the statistics of the batch, in evaluation too, and takes them by the name that its weights begin with, such as `'bn'`. */
+  readonly observeStatistics?: (batchNorm: string, statistics: GateStatistics) => void;
+}
+
 /** Maps the input of an MoE layer to router scores; a pure function of its weights. */
 export interface GateNetwork {
   readonly name: string;
@@ -19,24 +37,24 @@ export interface GateNetwork {
   readonly options: Readonly<Record<string, unknown>>;
   /** @param inputShape - shape of one row, e.g. `[H, W, C]` or `[D]`. */
   init(inputShape: readonly number[], numExperts: number, rng: Rng): InitialWeights;
-  /** @returns Scores before the softmax, `[T,E]`, differentiable in inputs and weights. */
-  logits(weights: Weights, inputs: Tensor): Tensor2D;
+  /**
+   * @param pass - without one, evaluation.
+   * @returns Scores before the softmax, `[T,E]`, differentiable in inputs and weights.
+   */
+  logits(weights: Weights, inputs: Tensor, pass?: GatePass): Tensor2D;
 }
 
 /** How the gradient of the task loss reaches the gate. */
 export type GradientPath = 'gate' | 'straight-through' | 'none';
 
 /** What a router may use besides weights and inputs. */
-export interface RouteContext {
-  readonly training: boolean;
+export interface RouteContext extends GatePass {
   /** Required by noisy routers while training. The same rng gives the same noise, so hand in a child for each layer and step. */
   readonly rng?: Rng;
   /** Experts that may be chosen. @defaultValue all */
   readonly allowed?: ExpertMask;
   /** See `ForwardOptions.gate` of `@moe/core`. @defaultValue 'hard' */
   readonly gate?: GateGradient;
-  /** Tokens that count, `[T]`; the others (padding) reach no expert, no loss and no statistic. @defaultValue all */
-  readonly mask?: readonly boolean[];
   /** How many consecutive rows belong to one example, such as the tokens of an image; divides T. @defaultValue 1 */
   readonly rowsPerExample?: number;
   /** Identity of each example, `[T / rowsPerExample]`, for routers that route by it. */

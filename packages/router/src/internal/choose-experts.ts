@@ -5,6 +5,8 @@ export interface ChooseOptions {
   readonly topK: number;
   /** Experts that may be chosen, at least `topK` of them. */
   readonly allowed: ExpertMask | undefined;
+  /** Rows that count; the others have -1 for every choice, and no part in noise or capacity. */
+  readonly mask?: readonly boolean[] | undefined;
   readonly noise: { readonly std: number; readonly rng: Rng } | undefined;
   readonly capacityFactor: number;
 }
@@ -19,29 +21,33 @@ const MAX_ROUNDS = 25;
  * Noise: `z = s / std(s) + N(0, std²)`, with one unbiased standard deviation over all entries. Differs from the source: gates that are all
  * equal (std 0) are not divided, where it divides by zero; and each row draws from its own stream, so its noise does not depend on the batch.
  */
-export function chooseExperts(gates: ArrayLike<number>, numExperts: number, { topK, allowed, noise, capacityFactor }: ChooseOptions): Int32Array {
-  const scores = new Float64Array(gates);
-  if (allowed !== undefined) for (let i = 0; i < scores.length; i++) if (!allowed[i % numExperts]) scores[i] = -Infinity;
-  if (noise !== undefined) addNoise(scores, numExperts, noise);
-  const numTokens = scores.length / numExperts;
+export function chooseExperts(gates: ArrayLike<number>, numExperts: number, { topK, allowed, mask, noise, capacityFactor }: ChooseOptions): Int32Array {
+  const rows = Array.from({ length: gates.length / numExperts }, (_, row) => row).filter((row) => mask?.[row] !== false);
+  const scores = Float64Array.from({ length: rows.length * numExperts }, (_, i) =>
+    allowed?.[i % numExperts] === false ? -Infinity : gates[rows[Math.floor(i / numExperts)]! * numExperts + (i % numExperts)]!,
+  );
+  if (noise !== undefined) addNoise(scores, rows, numExperts, noise);
   const open = allowed === undefined ? numExperts : allowed.filter(Boolean).length;
-  const capacity = Math.max(1, Math.ceil(((topK * numTokens) / open) * Math.min(capacityFactor, numTokens)));
-  if (capacity >= numTokens) return topKIndices(scores, numExperts, topK);
-  return chooseWithinCapacity(scores, numExperts, topK, capacity);
+  const capacity = Math.max(1, Math.ceil(((topK * rows.length) / open) * Math.min(capacityFactor, rows.length)));
+  const chosen = capacity >= rows.length ? topKIndices(scores, numExperts, topK) : chooseWithinCapacity(scores, numExperts, topK, capacity);
+  if (mask === undefined) return chosen;
+  const all = new Int32Array((gates.length / numExperts) * topK).fill(-1);
+  rows.forEach((row, i) => all.set(chosen.subarray(i * topK, (i + 1) * topK), row * topK));
+  return all;
 }
 
-function addNoise(scores: Float64Array, numExperts: number, { std, rng }: { std: number; rng: Rng }): void {
+function addNoise(scores: Float64Array, rows: readonly number[], numExperts: number, { std, rng }: { std: number; rng: Rng }): void {
   const finite = scores.filter(Number.isFinite);
   const mean = finite.reduce((total, score) => total + score, 0) / finite.length;
   const variance = finite.reduce((total, score) => total + (score - mean) ** 2, 0) / Math.max(finite.length - 1, 1);
   const scale = variance > 0 ? 1 / Math.sqrt(variance) : 1;
-  for (let row = 0; row * numExperts < scores.length; row++) {
+  rows.forEach((row, i) => {
     const noise = rng.at(row).normal(numExperts, 0, std);
     for (let expert = 0; expert < numExperts; expert++) {
-      const at = row * numExperts + expert;
+      const at = i * numExperts + expert;
       scores[at] = scores[at]! * scale + noise[expert]!;
     }
-  }
+  });
 }
 
 /**

@@ -18,11 +18,11 @@ export function expectOnHost(caller: string, { onDevice = false }: RouteContext,
   expectArgument(caller, 'context.onDevice', !onDevice, `be false, because ${because} on the host`, onDevice);
 }
 
-/** Throws {@link NumericsError} if a gate is not finite. */
-export function expectFiniteGates(caller: string, gates: ArrayLike<number>, numExperts: number): void {
+/** Throws {@link NumericsError} if a gate, or what else decides, is not finite. */
+export function expectFiniteGates(caller: string, gates: ArrayLike<number>, width: number, what = 'gates'): void {
   for (let i = 0; i < gates.length; i++) {
     if (!Number.isFinite(gates[i])) {
-      throw new NumericsError(`${caller}: gates must be finite, got ${gates[i]} in row ${Math.floor(i / numExperts)}. Check inputs and gate weights for NaN.`);
+      throw new NumericsError(`${caller}: ${what} must be finite, got ${gates[i]} in row ${Math.floor(i / width)}. Check inputs and gate weights for NaN.`);
     }
   }
 }

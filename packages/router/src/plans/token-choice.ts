@@ -7,6 +7,13 @@ import type { RouteContext } from '../types.js';
 import { softmaxWhere } from './build-plan.js';
 import { expectFiniteGates } from './expect-context.js';
 
+/** What holds of every router whose tokens choose K experts, on the host and within capacity. */
+export const tokenChoiceFacts = ({ numExperts, topK, capacity }: { readonly numExperts: number; readonly topK: number; readonly capacity: Capacity | undefined }) => ({
+  batchInvariant: capacity === undefined || capacity.evaluationFactor === Infinity,
+  continuous: topK === numExperts && capacity === undefined,
+  onHost: 'tokens choose',
+});
+
 /** What a router that lets each token choose its experts starts from. */
 export interface Choosing {
   readonly caller: string;

@@ -2,9 +2,9 @@
 import { expectArgument, expectInteger, expectNumber, expectOneOf, expectShape } from '@moe/core';
 import { type Tensor, type Tensor2D, abs, add, cast, div, matMul, maximum, mean, minimum, mul, ones, reshape, softmax, sub, sum, tensor, tidy, transpose, where } from '@tensorflow/tfjs-core';
 import { detached } from '../internal/detached.js';
-import { balanceTotal } from '../losses/balance-option.js';
-import { buildPlan, shutExperts, softmaxWhere } from '../plans/build-plan.js';
-import { expectFiniteGates, expectGateContext } from '../plans/expect-context.js';
+import { softmaxWhere } from '../plans/build-plan.js';
+import { expectFiniteGates } from '../plans/expect-context.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import { topKMaskOnDevice } from '../plans/on-device.js';
 import type { RouteContext, Router, Weights } from '../types.js';
 import { type RouterOptions, resolveRouterOptions } from './router-options.js';
@@ -41,7 +41,8 @@ export interface AcRouterOptions extends RouterOptions {
  * const router = acRouter({ numExperts: 16, topK: 2, gate: cosineGate() });
  */
 export function acRouter(options: AcRouterOptions): Router {
-  const { numExperts, gate, balance, topK, json } = resolveRouterOptions('acRouter', options, ['topK', 'clusters', 'eps', 'clamp', 'statistics', 'decay'], 2);
+  const { json, ...settings } = resolveRouterOptions('acRouter', options, ['topK', 'clusters', 'eps', 'clamp', 'statistics', 'decay'], 2);
+  const { numExperts, topK } = settings;
   const { clusters = numExperts, eps = 1e-4, clamp = 1.5, statistics = 'running', decay = 0.9 } = options;
   expectArgument('acRouter', 'topK', topK >= 2 || numExperts === 1, 'be at least 2', topK, 'A single renormalised gate is always 1, so the router would never learn from the task.');
   expectInteger('acRouter', 'clusters', clusters, 1);
@@ -57,41 +58,37 @@ export function acRouter(options: AcRouterOptions): Router {
     return training ? { now: batch, updates: { deviation: add(mul(running, decay), mul(batch, 1 - decay)) } } : { now: running };
   };
 
-  return {
-    name: 'acRouter',
-    options: { ...json, clusters, eps, clamp, statistics, decay },
-    numExperts,
-    topK,
-    batchInvariant: statistics === 'running',
-    continuous: false,
-    gradientPath: 'gate',
-    init(inputShape, rng) {
+  const own = {
+    names: ['deviation'],
+    init: (inputShape: readonly number[]) => {
       expectArgument('acRouter', 'inputShape', inputShape.length === 1, 'be [D], one vector a token', inputShape);
-      return { ...gate.init(inputShape, numExperts, rng), deviation: { value: ones([clusters, inputShape[0]!]), trainable: false } };
-    },
-    route({ deviation, ...weights }, inputs, context) {
-      const choices = Math.min(topK, expectGateContext('acRouter', numExperts, context));
-      const { T, D } = expectShape('acRouter', { inputs }, ['T', 'D']);
-      expectArgument('acRouter', 'weights', deviation !== undefined, 'hold deviation', deviation);
-      if (context.previous !== undefined) expectShape('acRouter', { 'context.previous': context.previous }, [T, clusters]);
-      expectShape('acRouter', { deviation }, [clusters, D]);
-      return buildPlan(() => {
-        const members = context.previous === undefined ? undefined : membersOf(context.previous, context.mask);
-        const statisticsNow = members === undefined ? undefined : deviations(inputs as Tensor2D, members, deviation as Tensor2D, context);
-        const seen = statisticsNow === undefined ? inputs : mul(inputs, detached(statisticsNow.now, (mad) => matMul(members!, featureWeights(mad as Tensor2D, eps, clamp))));
-        const gateLogits = gate.logits(weights, seen);
-        const logits = shutExperts(gateLogits, context.allowed);
-        const gates = softmax(logits);
-        const mask = topKMaskOnDevice(gates, choices);
-        const combineWeights = softmaxWhere(logits, mask);
-        const auxLoss = balanceTotal(balance, { gateLogits, gates, combineWeights, firstChoice: topKMaskOnDevice(gates, 1) }, context);
-        const decision = { gateLogits, gates, combineWeights, auxLoss, ...(statisticsNow?.updates !== undefined && { updates: statisticsNow.updates }) };
-        if (context.onDevice === true) return decision;
-        expectFiniteGates('acRouter', gates.dataSync(), numExperts);
-        return { ...decision, chosen: mask.dataSync() };
-      }, context);
+      return { deviation: { value: ones([clusters, inputShape[0]!]), trainable: false } };
     },
   };
+  return gatedRouter(
+    { ...settings, name: 'acRouter', options: { ...json, clusters, eps, clamp, statistics, decay }, batchInvariant: statistics === 'running', continuous: false, own },
+    ({ logits, open, context }) => {
+      const gates = softmax(logits);
+      const mask = topKMaskOnDevice(gates, Math.min(topK, open));
+      const decision = { gates, combineWeights: softmaxWhere(logits, mask) };
+      if (context.onDevice === true) return decision;
+      expectFiniteGates('acRouter', gates.dataSync(), numExperts);
+      return { ...decision, chosen: mask.dataSync() };
+    },
+    {
+      expect(inputs, { previous }, { deviation }) {
+        const { T, D } = expectShape('acRouter', { inputs }, ['T', 'D']);
+        if (previous !== undefined) expectShape('acRouter', { 'context.previous': previous }, [T, clusters]);
+        expectShape('acRouter', { deviation: deviation! }, [clusters, D]);
+      },
+      seen(inputs, { deviation }, context) {
+        if (context.previous === undefined) return { inputs };
+        const members = membersOf(context.previous, context.mask);
+        const { now, ...kept } = deviations(inputs as Tensor2D, members, deviation as Tensor2D, context);
+        return { inputs: mul(inputs, detached(now, (mad) => matMul(members, featureWeights(mad as Tensor2D, eps, clamp)))), ...kept };
+      },
+    },
+  );
 }
 
 /** One-hot of each token's first expert before, `[T,G]`; zeros for tokens that do not count. */

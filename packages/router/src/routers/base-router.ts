@@ -1,11 +1,9 @@
 // Shapes: T tokens, E experts.
 import { topKIndices } from '@moe/core';
-import { type Tensor2D, mul, sigmoid, softmax, tensor2d } from '@tensorflow/tfjs-core';
-import { balanceTotal } from '../losses/balance-option.js';
-import { buildPlan, shutExperts } from '../plans/build-plan.js';
+import { mul, sigmoid, softmax, tensor2d } from '@tensorflow/tfjs-core';
 import { onCountedPart } from '../plans/counted-part.js';
-import { expectFiniteGates, expectGateContext, expectOnHost } from '../plans/expect-context.js';
-import { topKMaskOnDevice } from '../plans/on-device.js';
+import { expectFiniteGates } from '../plans/expect-context.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import { balancedAssignment } from '../transport/balanced-assignment.js';
 import type { Router } from '../types.js';
 import { type RouterOptions, resolveRouterOptions } from './router-options.js';
@@ -24,34 +22,17 @@ import { type RouterOptions, resolveRouterOptions } from './router-options.js';
  * const router = baseRouter({ numExperts: 8, gate: gapFc({ bias: false }) });
  */
 export function baseRouter(options: RouterOptions): Router {
-  const { numExperts, gate, balance, json } = resolveRouterOptions('baseRouter', options, [], 1);
-  return {
-    name: 'baseRouter',
-    options: json,
-    numExperts,
-    topK: 1,
-    batchInvariant: true,
-    continuous: false,
-    gradientPath: 'gate',
-    init: (inputShape, rng) => gate.init(inputShape, numExperts, rng),
-    route(weights, inputs, context) {
-      expectOnHost('baseRouter', context, 'the assignment is made');
-      expectGateContext('baseRouter', numExperts, context);
-      return buildPlan(() => {
-        const gateLogits = gate.logits(weights, inputs);
-        const scores = gateLogits.dataSync();
-        expectFiniteGates('baseRouter', scores, numExperts);
-        const chosen = onCountedPart(scores, numExperts, context, (part, experts) => {
-          const choices = context.training ? balancedAssignment(part, experts) : topKIndices(part, experts, 1);
-          const mask = new Float32Array(part.length);
-          choices.forEach((expert, token) => (mask[token * experts + expert] = 1));
-          return mask;
-        });
-        const gates = softmax(shutExperts(gateLogits, context.allowed));
-        const combineWeights = mul(sigmoid(gateLogits), tensor2d(chosen, gateLogits.shape)) as Tensor2D;
-        const auxLoss = balanceTotal(balance, { gateLogits, gates, combineWeights, firstChoice: topKMaskOnDevice(gates, 1) }, context);
-        return { gateLogits, gates, combineWeights, chosen, auxLoss };
-      }, context);
-    },
-  };
+  const { json, ...settings } = resolveRouterOptions('baseRouter', options, [], 1);
+  const facts = { ...settings, name: 'baseRouter', options: json, topK: 1, batchInvariant: true, continuous: false, onHost: 'the assignment is made' };
+  return gatedRouter(facts, ({ gateLogits, logits, context }) => {
+    const scores = gateLogits.dataSync();
+    expectFiniteGates('baseRouter', scores, settings.numExperts);
+    const chosen = onCountedPart(scores, settings.numExperts, context, (part, experts) => {
+      const choices = context.training ? balancedAssignment(part, experts) : topKIndices(part, experts, 1);
+      const mask = new Float32Array(part.length);
+      choices.forEach((expert, token) => (mask[token * experts + expert] = 1));
+      return mask;
+    });
+    return { gates: softmax(logits), combineWeights: mul(sigmoid(gateLogits), tensor2d(chosen, gateLogits.shape)), chosen };
+  });
 }

@@ -14,6 +14,7 @@ import { sparseTransportRouter } from './sparse-transport-router.js';
 import { softMoeRouter } from './soft-moe-router.js';
 import { softmaxRouter } from './softmax-router.js';
 import { topKRouter } from './top-k-router.js';
+import { voronoiRouter } from './voronoi-router.js';
 
 const gate = gapFc({ bias: false });
 const uneven = { fixedChoices: false, weightsSumToOne: false } as const;
@@ -32,4 +33,8 @@ describeRouter('sinkhornRouter, experts choose', (numExperts, topK) => sinkhornR
 describeRouter('sparseTransportRouter', (numExperts, topK) => sparseTransportRouter({ numExperts, capacityFactor: topK, gate }), { ...uneven, unitAlone: false, mixtureAtFullK: false, capacity: (topK) => 6 * topK });
 describeRouter('baseRouter', (numExperts) => baseRouter({ numExperts, gate }), { topK: [1], weightsSumToOne: false, unitAlone: false, mixtureAtFullK: false, capacity: () => 6 });
 describeRouter('pathwayRouter', (numExperts) => pathwayRouter({ numExperts, gate }), { topK: [1], rowShape: [5], rowsPerExample: 4, onDevice: true, mixtureAtFullK: false });
+const points = (numExperts: number) => Array.from({ length: numExperts }, (_, expert) => [Math.cos(expert), Math.sin(2 * expert), Math.cos(3 * expert)]);
+for (const branching of [2, 4]) {
+  describeRouter(`voronoiRouter, ${branching} children a node`, (numExperts) => voronoiRouter({ prototypes: points(numExperts), branching }), { topK: [1], rowShape: [2, 3], symmetricExperts: false, mixtureAtFullK: false });
+}
 describeRouter('acRouter', (numExperts, topK) => acRouter({ numExperts, topK, gate }), { topK: [2, 3], rowShape: [5], onDevice: true });

@@ -1,12 +1,10 @@
 // Shapes: T tokens, E experts, C rows of an expert in a group.
 import { expectArgument, expectNumber, expectOneOf } from '@moe/core';
-import { type Tensor2D, mul, softmax, tensor2d } from '@tensorflow/tfjs-core';
+import { mul, softmax, tensor2d } from '@tensorflow/tfjs-core';
 import { capacityOf } from '../capacity.js';
 import { largestOfColumns } from '../internal/largest-of-columns.js';
-import { balanceTotal } from '../losses/balance-option.js';
-import { buildPlan, shutExperts } from '../plans/build-plan.js';
-import { expectFiniteGates, expectGateContext, expectOnHost } from '../plans/expect-context.js';
-import { topKMaskOnDevice } from '../plans/on-device.js';
+import { expectFiniteGates } from '../plans/expect-context.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import type { Router } from '../types.js';
 import { type RouterOptions, resolveRouterOptions } from './router-options.js';
 
@@ -33,36 +31,22 @@ export interface ExpertChoiceRouterOptions extends RouterOptions {
  * const router = expertChoiceRouter({ numExperts: 8, gate: gapFc({ bias: false }), capacityFactor: 2, within: 'example' });
  */
 export function expertChoiceRouter(options: ExpertChoiceRouterOptions): Router {
-  const { numExperts, gate, balance, json } = resolveRouterOptions('expertChoiceRouter', options, ['capacityFactor', 'within'], 1);
+  const { json, ...settings } = resolveRouterOptions('expertChoiceRouter', options, ['capacityFactor', 'within'], 1);
   const { capacityFactor = 1, within = 'batch' } = options;
+  const { numExperts } = settings;
   expectNumber('expertChoiceRouter', 'capacityFactor', capacityFactor, Number.MIN_VALUE, numExperts);
   expectOneOf('expertChoiceRouter', 'within', within, ['batch', 'example']);
-  return {
-    name: 'expertChoiceRouter',
-    options: { ...json, capacityFactor, within },
-    numExperts,
-    topK: Math.ceil(capacityFactor),
-    batchInvariant: within === 'example',
-    continuous: capacityFactor === numExperts,
-    gradientPath: 'gate',
-    init: (inputShape, rng) => gate.init(inputShape, numExperts, rng),
-    route(weights, inputs, context) {
-      expectOnHost('expertChoiceRouter', context, 'experts choose');
-      expectGateContext('expertChoiceRouter', numExperts, context);
-      return buildPlan(() => {
-        const gateLogits = gate.logits(weights, inputs);
-        const gates = softmax(shutExperts(gateLogits, context.allowed));
-        const values = gates.dataSync();
-        expectFiniteGates('expertChoiceRouter', values, numExperts);
-        const numTokens = gateLogits.shape[0];
-        const groupSize = within === 'batch' ? numTokens : (context.rowsPerExample ?? 1);
-        expectArgument('expertChoiceRouter', 'context.rowsPerExample', numTokens % groupSize === 0, `divide the ${numTokens} rows`, groupSize);
-        const count = Math.min(groupSize, capacityOf(groupSize, numExperts, { factor: capacityFactor }));
-        const chosen = largestOfColumns(values, numExperts, { groupSize, count, ...context });
-        const combineWeights = mul(gates, tensor2d(chosen, [numTokens, numExperts])) as Tensor2D;
-        const auxLoss = balanceTotal(balance, { gateLogits, gates, combineWeights, firstChoice: topKMaskOnDevice(gates, 1) }, context);
-        return { gateLogits, gates, combineWeights, chosen, auxLoss };
-      }, context);
-    },
-  };
+  const topK = Math.ceil(capacityFactor);
+  const facts = { ...settings, name: 'expertChoiceRouter', options: { ...json, capacityFactor, within }, topK, batchInvariant: within === 'example', continuous: capacityFactor === numExperts, onHost: 'experts choose' };
+  return gatedRouter(facts, ({ logits, context }) => {
+    const gates = softmax(logits);
+    const values = gates.dataSync();
+    expectFiniteGates('expertChoiceRouter', values, numExperts);
+    const [numTokens] = logits.shape;
+    const groupSize = within === 'batch' ? numTokens : (context.rowsPerExample ?? 1);
+    expectArgument('expertChoiceRouter', 'context.rowsPerExample', numTokens % groupSize === 0, `divide the ${numTokens} rows`, groupSize);
+    const count = Math.min(groupSize, capacityOf(groupSize, numExperts, { factor: capacityFactor }));
+    const chosen = largestOfColumns(values, numExperts, { groupSize, count, ...context });
+    return { gates, combineWeights: mul(gates, tensor2d(chosen, logits.shape)), chosen };
+  });
 }

@@ -1,15 +1,14 @@
 // Shapes: T tokens, E experts, K choices per token.
-import { expectArgument, expectNumber } from '@moe/core';
-import { type Tensor2D, add, mul, softplus } from '@tensorflow/tfjs-core';
+import { type Rng, expectArgument, expectNumber } from '@moe/core';
+import { type Scalar, type Tensor2D, add, mul, softplus } from '@tensorflow/tfjs-core';
 import { gapFc } from '../gates/gap-fc.js';
-import { balanceTotal } from '../losses/balance-option.js';
 import { loadLoss } from '../losses/load-loss.js';
-import { buildPlan, shutExperts, softmaxWhere } from '../plans/build-plan.js';
-import { expectGateContext, expectOnHost } from '../plans/expect-context.js';
+import { shutExperts, softmaxWhere } from '../plans/build-plan.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import { expectRng, maskTensor, rowNoise } from '../plans/noise.js';
-import { chooseByToken } from '../plans/token-choice.js';
-import type { InitialWeights, Router, Weights } from '../types.js';
-import { type TokenChoiceOptions, resolveRouterOptions, unlimitedInEvaluation } from './router-options.js';
+import { chooseByToken, tokenChoiceFacts } from '../plans/token-choice.js';
+import type { Router } from '../types.js';
+import { type TokenChoiceOptions, resolveRouterOptions } from './router-options.js';
 
 export interface NoisyTopKRouterOptions extends TokenChoiceOptions {
   /** Experts per token, at least 2. @defaultValue 2 */
@@ -20,7 +19,7 @@ export interface NoisyTopKRouterOptions extends TokenChoiceOptions {
 
 // Keeps the load loss defined where the learned noise dies.
 const LEAST_STD = 1e-2;
-const NOISE = 'noise/';
+const NOISE = 'noise/kernel';
 
 /**
  * Noisy top-K gating: learned noise on the scores while training, the K largest of them, softmax over those K.
@@ -38,45 +37,26 @@ const NOISE = 'noise/';
  * const router = noisyTopKRouter({ numExperts: 16, topK: 2, gate: gapFc({ bias: false }), balance: { loss: 'importanceLoss', weight: 0.1 }, loadWeight: 0.1 });
  */
 export function noisyTopKRouter(options: NoisyTopKRouterOptions): Router {
-  const settings = resolveRouterOptions('noisyTopKRouter', options, ['topK', 'capacity', 'loadWeight'], 2);
+  const { json, ...settings } = resolveRouterOptions('noisyTopKRouter', options, ['topK', 'capacity', 'loadWeight'], 2);
   const { loadWeight = 0 } = options;
-  const { numExperts, gate, balance, topK, capacity } = settings;
+  const { numExperts, topK, capacity } = settings;
   expectNumber('noisyTopKRouter', 'loadWeight', loadWeight, 0);
   expectArgument('noisyTopKRouter', 'topK', topK >= 2 || numExperts === 1, 'be at least 2', topK, 'A softmax over one expert is always 1, so the router would never learn from the task.');
   const noiseGate = gapFc({ bias: false });
-  return {
-    name: 'noisyTopKRouter',
-    options: { ...settings.json, loadWeight },
-    numExperts,
-    topK,
-    batchInvariant: unlimitedInEvaluation(capacity),
-    continuous: topK === numExperts && capacity === undefined,
-    gradientPath: 'gate',
-    init: (inputShape, rng): InitialWeights => ({
-      ...gate.init(inputShape, numExperts, rng),
-      ...Object.fromEntries(Object.entries(noiseGate.init(inputShape, numExperts, rng.stream('noise'))).map(([name, weight]) => [`${NOISE}${name}`, weight])),
-    }),
-    route(weights, inputs, context) {
-      expectOnHost('noisyTopKRouter', context, 'tokens choose');
-      expectRng('noisyTopKRouter', context, true);
-      const choices = Math.min(topK, expectGateContext('noisyTopKRouter', numExperts, context));
-      return buildPlan(() => {
-        const own = Object.fromEntries(Object.entries(weights).filter(([name]) => !name.startsWith(NOISE)));
-        const gateLogits = gate.logits(own, inputs);
-        const std = context.training ? (add(softplus(noiseGate.logits(noiseWeights(weights), inputs)), LEAST_STD) as Tensor2D) : undefined;
-        const noisyLogits = std === undefined ? gateLogits : (add(gateLogits, mul(rowNoise(context.rng!.stream('router/noise'), gateLogits.shape), std)) as Tensor2D);
-        const scores = shutExperts(noisyLogits, context.allowed);
-        const chosen = chooseByToken({ caller: 'noisyTopKRouter', topK: choices, scores, capacity }, context);
-        // The gates of this router are sparse: importance counts what was really sent.
-        const gates = softmaxWhere(scores, chosen.wished);
-        const combineWeights = mul(gates, chosen.kept) as Tensor2D;
-        const balanced = balanceTotal(balance, { gateLogits, gates, combineWeights, firstChoice: chosen.first }, context);
-        const load = std !== undefined && loadWeight > 0 ? mul(loadLoss(gateLogits, noisyLogits, { topK: choices, std, ...maskTensor(context) }), loadWeight) : undefined;
-        return { gateLogits, gates, combineWeights, chosen: chosen.chosen, wanted: chosen.wanted, auxLoss: load === undefined ? balanced : add(balanced, load) };
-      }, context);
+  const own = { names: [NOISE], init: (inputShape: readonly number[], rng: Rng) => ({ [NOISE]: noiseGate.init(inputShape, numExperts, rng.stream('noise'))['kernel']! }) };
+  return gatedRouter(
+    { ...settings, ...tokenChoiceFacts(settings), name: 'noisyTopKRouter', options: { ...json, loadWeight }, own },
+    ({ gateLogits, open, inputs, own: { [NOISE]: kernel }, context }) => {
+      const std = context.training ? (add(softplus(noiseGate.logits({ kernel: kernel! }, inputs)), LEAST_STD) as Tensor2D) : undefined;
+      const noisyLogits = std === undefined ? gateLogits : (add(gateLogits, mul(rowNoise(context.rng!.stream('router/noise'), gateLogits.shape), std)) as Tensor2D);
+      const scores = shutExperts(noisyLogits, context.allowed);
+      const choices = Math.min(topK, open);
+      const { wished, kept, first, chosen, wanted } = chooseByToken({ caller: 'noisyTopKRouter', topK: choices, scores, capacity }, context);
+      // The gates of this router are sparse: importance counts what was really sent.
+      const gates = softmaxWhere(scores, wished);
+      const loss = std !== undefined && loadWeight > 0 ? (mul(loadLoss(gateLogits, noisyLogits, { topK: choices, std, ...maskTensor(context) }), loadWeight) as Scalar) : undefined;
+      return { gates, combineWeights: mul(gates, kept), chosen, wanted, firstChoice: first, loss };
     },
-  };
+    { expect: (_, context) => expectRng('noisyTopKRouter', context, true) },
+  );
 }
-
-const noiseWeights = (weights: Weights): Weights =>
-  Object.fromEntries(Object.entries(weights).flatMap(([name, weight]) => (name.startsWith(NOISE) ? [[name.slice(NOISE.length), weight] as const] : [])));

@@ -2,10 +2,9 @@
 import { expectArgument, expectInteger } from '@moe/core';
 import { type Tensor2D, mul, reshape, softmax, tensor2d, transpose } from '@tensorflow/tfjs-core';
 import { largestOfColumns } from '../internal/largest-of-columns.js';
-import { balanceTotal } from '../losses/balance-option.js';
-import { buildPlan, shutExperts, softmaxWhere } from '../plans/build-plan.js';
-import { expectFiniteGates, expectGateContext, expectOnHost } from '../plans/expect-context.js';
-import { topKMaskOnDevice } from '../plans/on-device.js';
+import { softmaxWhere } from '../plans/build-plan.js';
+import { expectFiniteGates } from '../plans/expect-context.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import type { Router } from '../types.js';
 import { type RouterOptions, resolveRouterOptions } from './router-options.js';
 
@@ -29,38 +28,27 @@ export interface PatchChoiceRouterOptions extends RouterOptions {
  * const router = patchChoiceRouter({ numExperts: 8, patches: 4, gate: gapFc({ bias: false }) });
  */
 export function patchChoiceRouter(options: PatchChoiceRouterOptions): Router {
-  const { numExperts, gate, balance, json } = resolveRouterOptions('patchChoiceRouter', options, ['patches'], 1);
+  const { json, ...settings } = resolveRouterOptions('patchChoiceRouter', options, ['patches'], 1);
   const { patches } = options;
   expectInteger('patchChoiceRouter', 'patches', patches, 2);
-  return {
-    name: 'patchChoiceRouter',
-    options: { ...json, patches },
-    numExperts,
-    topK: patches,
-    batchInvariant: true,
-    continuous: false,
-    gradientPath: 'gate',
-    init: (inputShape, rng) => gate.init(inputShape, numExperts, rng),
-    route(weights, inputs, context) {
-      expectOnHost('patchChoiceRouter', context, 'experts choose');
-      expectGateContext('patchChoiceRouter', numExperts, context);
+  return gatedRouter(
+    { ...settings, name: 'patchChoiceRouter', options: { ...json, patches }, topK: patches, batchInvariant: true, continuous: false, onHost: 'experts choose' },
+    ({ gateLogits, logits, context }) => {
       const { rowsPerExample = 1 } = context;
-      expectArgument('patchChoiceRouter', 'context.rowsPerExample', rowsPerExample >= patches && inputs.shape[0]! % rowsPerExample === 0, `divide the ${inputs.shape[0]} rows and be at least ${patches}`, rowsPerExample);
-      return buildPlan(() => {
-        const gateLogits = gate.logits(weights, inputs);
-        const values = gateLogits.dataSync();
-        expectFiniteGates('patchChoiceRouter', values, numExperts);
-        const [numTokens] = gateLogits.shape;
-        const chosen = largestOfColumns(values, numExperts, { groupSize: rowsPerExample, count: patches, ...context });
-        const mask = tensor2d(chosen, [numTokens, numExperts]);
-        // A softmax along the patches of each image and expert: [B,N,E] → [B·E,N] and back.
-        const byExpert = (x: Tensor2D): Tensor2D => reshape(transpose(reshape(x, [-1, rowsPerExample, numExperts]), [0, 2, 1]), [-1, rowsPerExample]);
-        const byPatch = (x: Tensor2D): Tensor2D => reshape(transpose(reshape(x, [-1, numExperts, rowsPerExample]), [0, 2, 1]), [numTokens, numExperts]);
-        const combineWeights = mul(byPatch(softmaxWhere(byExpert(gateLogits), byExpert(mask))), mask) as Tensor2D;
-        const gates = softmax(shutExperts(gateLogits, context.allowed));
-        const auxLoss = balanceTotal(balance, { gateLogits, gates, combineWeights, firstChoice: topKMaskOnDevice(gates, 1) }, context);
-        return { gateLogits, gates, combineWeights, chosen, auxLoss, relaxable: false };
-      }, context);
+      const [numTokens, numExperts] = gateLogits.shape;
+      const values = gateLogits.dataSync();
+      expectFiniteGates('patchChoiceRouter', values, numExperts);
+      const chosen = largestOfColumns(values, numExperts, { groupSize: rowsPerExample, count: patches, ...context });
+      const mask = tensor2d(chosen, [numTokens, numExperts]);
+      // A softmax along the patches of each image and expert: [B,N,E] → [B·E,N] and back.
+      const byExpert = (x: Tensor2D): Tensor2D => reshape(transpose(reshape(x, [-1, rowsPerExample, numExperts]), [0, 2, 1]), [-1, rowsPerExample]);
+      const byPatch = (x: Tensor2D): Tensor2D => reshape(transpose(reshape(x, [-1, numExperts, rowsPerExample]), [0, 2, 1]), [numTokens, numExperts]);
+      const combineWeights = mul(byPatch(softmaxWhere(byExpert(gateLogits), byExpert(mask))), mask) as Tensor2D;
+      return { gates: softmax(logits), combineWeights, chosen, relaxable: false };
     },
-  };
+    {
+      expect: ({ shape: [numTokens = 0] }, { rowsPerExample = 1 }) =>
+        expectArgument('patchChoiceRouter', 'context.rowsPerExample', rowsPerExample >= patches && numTokens % rowsPerExample === 0, `divide the ${numTokens} rows and be at least ${patches}`, rowsPerExample),
+    },
+  );
 }

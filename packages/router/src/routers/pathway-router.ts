@@ -1,9 +1,9 @@
 // Shapes: B examples of N rows, T = B·N, E experts.
 import { straightThrough } from '@moe/core';
 import { type Tensor2D, div, maximum, mul, reshape, softmax, sum, tensor, tile } from '@tensorflow/tfjs-core';
-import { balanceTotal } from '../losses/balance-option.js';
-import { buildPlan, shutExperts } from '../plans/build-plan.js';
-import { expectFiniteGates, expectGateContext } from '../plans/expect-context.js';
+import { shutExperts } from '../plans/build-plan.js';
+import { expectFiniteGates } from '../plans/expect-context.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import { topKMaskOnDevice } from '../plans/on-device.js';
 import type { RouteContext, Router } from '../types.js';
 import { type RouterOptions, resolveRouterOptions } from './router-options.js';
@@ -23,32 +23,17 @@ import { type RouterOptions, resolveRouterOptions } from './router-options.js';
  * const router = pathwayRouter({ numExperts: 2, gate: gapFc() });
  */
 export function pathwayRouter(options: RouterOptions): Router {
-  const { numExperts, gate, balance, json } = resolveRouterOptions('pathwayRouter', options, [], 1);
-  return {
-    name: 'pathwayRouter',
-    options: json,
-    numExperts,
-    topK: 1,
-    batchInvariant: true,
-    continuous: false,
-    gradientPath: 'straight-through',
-    init: (inputShape, rng) => gate.init(inputShape, numExperts, rng),
-    route(weights, inputs, context) {
-      expectGateContext('pathwayRouter', numExperts, context);
-      const { rowsPerExample = 1 } = context;
-      return buildPlan(() => {
-        const scores = gate.logits(weights, inputs);
-        const gateLogits = meanOfExamples(scores, rowsPerExample, context.mask);
-        const gates = softmax(shutExperts(gateLogits, context.allowed));
-        const best = topKMaskOnDevice(gates, 1);
-        const combineWeights = straightThrough(best, mul(gates, best) as Tensor2D);
-        const auxLoss = balanceTotal(balance, { gateLogits, gates, combineWeights, firstChoice: best }, context);
-        if (context.onDevice === true) return { gateLogits, gates, combineWeights, auxLoss };
-        expectFiniteGates('pathwayRouter', gates.dataSync(), numExperts);
-        return { gateLogits, gates, combineWeights, auxLoss, chosen: best.dataSync() };
-      }, context);
-    },
-  };
+  const { json, ...settings } = resolveRouterOptions('pathwayRouter', options, [], 1);
+  const facts = { ...settings, name: 'pathwayRouter', options: json, topK: 1, batchInvariant: true, continuous: false, gradientPath: 'straight-through' as const };
+  return gatedRouter(facts, ({ gateLogits: scores, context }) => {
+    const gateLogits = meanOfExamples(scores, context.rowsPerExample ?? 1, context.mask);
+    const gates = softmax(shutExperts(gateLogits, context.allowed));
+    const best = topKMaskOnDevice(gates, 1);
+    const decision = { gateLogits, gates, combineWeights: straightThrough(best, mul(gates, best) as Tensor2D), firstChoice: best };
+    if (context.onDevice === true) return decision;
+    expectFiniteGates('pathwayRouter', gates.dataSync(), settings.numExperts);
+    return { ...decision, chosen: best.dataSync() };
+  });
 }
 
 /** Each row gets the mean of the rows of its example that count, `[T,E]`. */

@@ -1,11 +1,10 @@
 // Shapes: T tokens, E experts.
 import { expectArgument, expectNumber } from '@moe/core';
-import { type Tensor, type Tensor2D, add, cast, div, exp, greater, maximum, mul, relu, scalar, sign, sub, sum, tensor2d } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor2D, add, cast, div, exp, greater, maximum, mul, relu, scalar, sign, sub, sum, tensor2d } from '@tensorflow/tfjs-core';
 import { detached } from '../internal/detached.js';
 import { maskedMean } from '../internal/masked.js';
-import { buildPlan } from '../plans/build-plan.js';
 import { continuousDecision } from '../plans/continuous-plan.js';
-import { expectGateContext } from '../plans/expect-context.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import { maskTensor } from '../plans/noise.js';
 import type { Router } from '../types.js';
 import { type RouterOptions, resolveRouterOptions } from './router-options.js';
@@ -38,36 +37,25 @@ const TINY = 1e-30;
  * const router = reluRouter({ numExperts: 16, topK: 2, gate: gapFc() });
  */
 export function reluRouter(options: ReluRouterOptions): Router {
-  const settings = resolveRouterOptions('reluRouter', options, ['topK', 'sparsityWeight', 'sparsityFactor'], 1);
-  const { numExperts, gate, balance, topK } = settings;
+  const { json, ...settings } = resolveRouterOptions('reluRouter', options, ['topK', 'sparsityWeight', 'sparsityFactor'], 1);
+  const { numExperts, topK } = settings;
   const { sparsityWeight = 1e-8, sparsityFactor = 1.2 } = options;
   expectNumber('reluRouter', 'sparsityWeight', sparsityWeight, Number.MIN_VALUE);
   expectArgument('reluRouter', 'sparsityFactor', sparsityFactor > 1 && sparsityFactor < Infinity, 'be a number > 1', sparsityFactor);
-  return {
-    name: 'reluRouter',
-    options: { ...settings.json, sparsityWeight, sparsityFactor },
-    numExperts,
-    topK,
-    batchInvariant: true,
-    continuous: true,
-    gradientPath: 'gate',
-    init: (inputShape, rng) => ({ ...gate.init(inputShape, numExperts, rng), logSparsityWeight: { value: scalar(Math.log(sparsityWeight)), trainable: false } }),
-    route({ logSparsityWeight, ...weights }, inputs, context) {
-      expectGateContext('reluRouter', numExperts, context);
-      expectArgument('reluRouter', 'weights', logSparsityWeight !== undefined, 'hold logSparsityWeight', logSparsityWeight);
-      return buildPlan(() => {
-        const gateLogits = gate.logits(weights, inputs);
-        const positive = relu(gateLogits);
-        const combineWeights = context.allowed === undefined ? positive : (mul(positive, tensor2d([context.allowed.map(Number)])) as Tensor2D);
-        const gates = div(combineWeights, maximum(sum(combineWeights, 1, true), TINY)) as Tensor2D;
-        const decision = continuousDecision('reluRouter', { gateLogits, gates, combineWeights }, balance, context);
-        if (!context.training) return decision;
-        const { mask } = maskTensor(context);
-        const used = maskedMean(detached(combineWeights, (w) => cast(greater(w, 0), 'float32')) as Tensor2D, mask);
-        const sparsity = mul(sum(mul(maskedMean(combineWeights, mask), mul(used, numExperts / topK))), exp(logSparsityWeight));
-        const logWeight = detached(used, (shares) => add(logSparsityWeight as Tensor, mul(sign(sub(sum(shares), topK)), Math.log(sparsityFactor))));
-        return { ...decision, auxLoss: add(decision.auxLoss!, sparsity), updates: { logSparsityWeight: logWeight } };
-      }, context);
+  const own = { names: ['logSparsityWeight'], init: () => ({ logSparsityWeight: { value: scalar(Math.log(sparsityWeight)), trainable: false } }) };
+  return gatedRouter(
+    { ...settings, name: 'reluRouter', options: { ...json, sparsityWeight, sparsityFactor }, batchInvariant: true, continuous: true, own },
+    ({ gateLogits, own: { logSparsityWeight }, context }) => {
+      const positive = relu(gateLogits);
+      const combineWeights = context.allowed === undefined ? positive : (mul(positive, tensor2d([context.allowed.map(Number)])) as Tensor2D);
+      const gates = div(combineWeights, maximum(sum(combineWeights, 1, true), TINY)) as Tensor2D;
+      const decision = continuousDecision('reluRouter', { gates, combineWeights }, context);
+      if (!context.training) return decision;
+      const { mask } = maskTensor(context);
+      const used = maskedMean(detached(combineWeights, (w) => cast(greater(w, 0), 'float32')) as Tensor2D, mask);
+      const sparsity = mul(sum(mul(maskedMean(combineWeights, mask), mul(used, numExperts / topK))), exp(logSparsityWeight!)) as Scalar;
+      const logWeight = detached(used, (shares) => add(logSparsityWeight!, mul(sign(sub(sum(shares), topK)), Math.log(sparsityFactor))));
+      return { ...decision, loss: sparsity, updates: { logSparsityWeight: logWeight } };
     },
-  };
+  );
 }

@@ -48,6 +48,3 @@ export function resolveRouterOptions(caller: string, options: TokenChoiceOptions
     json: { numExperts, ...(own.includes('topK') && { topK }), gate: { name: gate.name, options: gate.options }, ...balanceJson(balance), ...capacityJson(capacity) },
   };
 }
-
-/** Whether capacity leaves evaluation alone, so that an example's result depends on that example only. */
-export const unlimitedInEvaluation = (capacity: Capacity | undefined): boolean => capacity === undefined || capacity.evaluationFactor === Infinity;

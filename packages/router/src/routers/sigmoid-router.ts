@@ -2,13 +2,12 @@
 import { expectArgument, expectNumber } from '@moe/core';
 import { type Tensor1D, type Tensor2D, add, div, maximum, mean, mul, sigmoid, sign, sub, sum, zeros } from '@tensorflow/tfjs-core';
 import { maskedMean } from '../internal/masked.js';
-import { balanceTotal } from '../losses/balance-option.js';
-import { buildPlan, shutExperts } from '../plans/build-plan.js';
-import { expectGateContext, expectOnHost } from '../plans/expect-context.js';
+import { shutExperts } from '../plans/build-plan.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import { maskTensor } from '../plans/noise.js';
-import { chooseByToken } from '../plans/token-choice.js';
+import { chooseByToken, tokenChoiceFacts } from '../plans/token-choice.js';
 import type { Router } from '../types.js';
-import { type TokenChoiceOptions, resolveRouterOptions, unlimitedInEvaluation } from './router-options.js';
+import { type TokenChoiceOptions, resolveRouterOptions } from './router-options.js';
 
 export interface SigmoidRouterOptions extends TokenChoiceOptions {
   /** Experts per token. @defaultValue 2 */
@@ -38,38 +37,25 @@ const TINY = 1e-30;
  * const router = sigmoidRouter({ numExperts: 16, topK: 2, gate: gapFc({ bias: false }) });
  */
 export function sigmoidRouter(options: SigmoidRouterOptions): Router {
-  const settings = resolveRouterOptions('sigmoidRouter', options, ['topK', 'capacity', 'biasStep', 'normalise'], 2);
-  const { numExperts, gate, balance, topK, capacity } = settings;
+  const { json, ...settings } = resolveRouterOptions('sigmoidRouter', options, ['topK', 'capacity', 'biasStep', 'normalise'], 2);
+  const { numExperts, topK, capacity } = settings;
   const { biasStep = 0.001, normalise = topK > 1 } = options;
   expectNumber('sigmoidRouter', 'biasStep', biasStep, 0);
   expectArgument('sigmoidRouter', 'normalise', !normalise || topK > 1, 'be false for topK = 1', normalise, 'A single normalised affinity is always 1, so the router would never learn from the task.');
-  return {
-    name: 'sigmoidRouter',
-    options: { ...settings.json, biasStep, normalise },
-    numExperts,
-    topK,
-    batchInvariant: unlimitedInEvaluation(capacity),
-    continuous: topK === numExperts && capacity === undefined,
-    gradientPath: 'gate',
-    init: (inputShape, rng) => ({ ...gate.init(inputShape, numExperts, rng), loadBias: { value: zeros([numExperts]), trainable: false } }),
-    route({ loadBias, ...weights }, inputs, context) {
-      expectOnHost('sigmoidRouter', context, 'tokens choose');
-      expectArgument('sigmoidRouter', 'weights', loadBias !== undefined, 'hold loadBias', loadBias);
-      const choices = Math.min(topK, expectGateContext('sigmoidRouter', numExperts, context));
-      return buildPlan(() => {
-        const gateLogits = gate.logits(weights, inputs);
-        const affinity = sigmoid(shutExperts(gateLogits, context.allowed)) as Tensor2D;
-        const biased = shutExperts(add(affinity, loadBias) as Tensor2D, context.allowed);
-        const chosen = chooseByToken({ caller: 'sigmoidRouter', topK: choices, scores: biased, capacity }, context);
-        const wished = mul(affinity, chosen.wished) as Tensor2D;
-        const combineWeights = mul(normalise ? share(wished) : wished, chosen.kept) as Tensor2D;
-        const gates = share(affinity);
-        const auxLoss = balanceTotal(balance, { gateLogits, gates, combineWeights, firstChoice: chosen.first }, context);
-        const updates = context.training && biasStep > 0 ? { loadBias: movedBias(loadBias as Tensor1D, chosen.wished, biasStep, maskTensor(context).mask) } : undefined;
-        return { gateLogits, gates, combineWeights, chosen: chosen.chosen, wanted: chosen.wanted, auxLoss, ...(updates !== undefined && { updates }) };
-      }, context);
+  const own = { names: ['loadBias'], init: () => ({ loadBias: { value: zeros([numExperts]), trainable: false } }) };
+  return gatedRouter(
+    { ...settings, ...tokenChoiceFacts(settings), name: 'sigmoidRouter', options: { ...json, biasStep, normalise }, own },
+    ({ logits, open, own: { loadBias }, context }) => {
+      const affinity = sigmoid(logits) as Tensor2D;
+      const biased = shutExperts(add(affinity, loadBias!) as Tensor2D, context.allowed);
+      const { wished, kept, first, chosen, wanted } = chooseByToken({ caller: 'sigmoidRouter', topK: Math.min(topK, open), scores: biased, capacity }, context);
+      const affinities = mul(affinity, wished) as Tensor2D;
+      const combineWeights = mul(normalise ? share(affinities) : affinities, kept) as Tensor2D;
+      const moves = context.training && biasStep > 0;
+      const updates = moves ? { loadBias: movedBias(loadBias as Tensor1D, wished, biasStep, maskTensor(context).mask) } : undefined;
+      return { gates: share(affinity), combineWeights, chosen, wanted, firstChoice: first, ...(updates !== undefined && { updates }) };
     },
-  };
+  );
 }
 
 /** Entries over their row's sum; zeros where all are 0. */

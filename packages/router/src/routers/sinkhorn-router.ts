@@ -1,13 +1,11 @@
 // Shapes: T tokens, E experts, K choices per token.
 import { expectInteger, expectNumber, expectOneOf, topKIndices } from '@moe/core';
-import { type Tensor2D, mul, sigmoid, softmax, tensor2d } from '@tensorflow/tfjs-core';
+import { mul, sigmoid, softmax, tensor2d } from '@tensorflow/tfjs-core';
 import { capacityOf } from '../capacity.js';
 import { largestOfColumns } from '../internal/largest-of-columns.js';
-import { balanceTotal } from '../losses/balance-option.js';
-import { buildPlan, shutExperts } from '../plans/build-plan.js';
-import { expectFiniteGates, expectGateContext, expectOnHost } from '../plans/expect-context.js';
 import { onCountedPart } from '../plans/counted-part.js';
-import { topKMaskOnDevice } from '../plans/on-device.js';
+import { expectFiniteGates } from '../plans/expect-context.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import { sinkhornPlan } from '../transport/sinkhorn-plan.js';
 import type { Router } from '../types.js';
 import { type RouterOptions, resolveRouterOptions } from './router-options.js';
@@ -40,42 +38,26 @@ export interface SinkhornRouterOptions extends RouterOptions {
  * const router = sinkhornRouter({ numExperts: 8, gate: gapFc({ bias: false }), weights: 'sigmoid' });
  */
 export function sinkhornRouter(options: SinkhornRouterOptions): Router {
-  const { numExperts, gate, balance, topK, json } = resolveRouterOptions('sinkhornRouter', options, ['topK', 'choice', 'weights', 'iterations', 'eps'], 1);
+  const { json, ...settings } = resolveRouterOptions('sinkhornRouter', options, ['topK', 'choice', 'weights', 'iterations', 'eps'], 1);
   const { choice = 'token', weights: kind = 'softmax', iterations = 20, eps = 1 } = options;
+  const { numExperts, topK } = settings;
   expectOneOf('sinkhornRouter', 'choice', choice, ['token', 'expert']);
   expectOneOf('sinkhornRouter', 'weights', kind, ['softmax', 'sigmoid']);
   expectInteger('sinkhornRouter', 'iterations', iterations, 1);
   expectNumber('sinkhornRouter', 'eps', eps, Number.MIN_VALUE);
-  return {
-    name: 'sinkhornRouter',
-    options: { ...json, choice, weights: kind, iterations, eps },
-    numExperts,
-    topK,
-    batchInvariant: false,
-    continuous: false,
-    gradientPath: 'gate',
-    init: (inputShape, rng) => gate.init(inputShape, numExperts, rng),
-    route(weights, inputs, context) {
-      expectOnHost('sinkhornRouter', context, 'the plan is made');
-      expectGateContext('sinkhornRouter', numExperts, context);
-      return buildPlan(() => {
-        const gateLogits = gate.logits(weights, inputs);
-        const logits = shutExperts(gateLogits, context.allowed);
-        const scores = gateLogits.dataSync();
-        expectFiniteGates('sinkhornRouter', scores, numExperts);
-        const chosen = onCountedPart(scores, numExperts, context, (part, experts) => {
-          const plan = sinkhornPlan(part, experts, { iterations, eps });
-          const tokens = part.length / experts;
-          if (choice === 'expert') return largestOfColumns(plan, experts, { groupSize: tokens, count: Math.min(tokens, capacityOf(tokens * topK, experts, { factor: 1 })) });
-          const mask = new Float32Array(plan.length);
-          topKIndices(plan, experts, Math.min(topK, experts)).forEach((expert, i) => (mask[Math.floor(i / Math.min(topK, experts)) * experts + expert] = 1));
-          return mask;
-        });
-        const gates = softmax(logits);
-        const combineWeights = mul(kind === 'softmax' ? gates : sigmoid(logits), tensor2d(chosen, gateLogits.shape)) as Tensor2D;
-        const auxLoss = balanceTotal(balance, { gateLogits, gates, combineWeights, firstChoice: topKMaskOnDevice(gates, 1) }, context);
-        return { gateLogits, gates, combineWeights, chosen, auxLoss };
-      }, context);
-    },
-  };
+  const facts = { ...settings, name: 'sinkhornRouter', options: { ...json, choice, weights: kind, iterations, eps }, batchInvariant: false, continuous: false, onHost: 'the plan is made' };
+  return gatedRouter(facts, ({ gateLogits, logits, context }) => {
+    const scores = gateLogits.dataSync();
+    expectFiniteGates('sinkhornRouter', scores, numExperts);
+    const chosen = onCountedPart(scores, numExperts, context, (part, experts) => {
+      const plan = sinkhornPlan(part, experts, { iterations, eps });
+      const tokens = part.length / experts;
+      if (choice === 'expert') return largestOfColumns(plan, experts, { groupSize: tokens, count: Math.min(tokens, capacityOf(tokens * topK, experts, { factor: 1 })) });
+      const mask = new Float32Array(plan.length);
+      topKIndices(plan, experts, Math.min(topK, experts)).forEach((expert, i) => (mask[Math.floor(i / Math.min(topK, experts)) * experts + expert] = 1));
+      return mask;
+    });
+    const gates = softmax(logits);
+    return { gates, combineWeights: mul(kind === 'softmax' ? gates : sigmoid(logits), tensor2d(chosen, gateLogits.shape)), chosen };
+  });
 }

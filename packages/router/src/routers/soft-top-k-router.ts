@@ -1,9 +1,8 @@
 // Shapes: T tokens, E experts, K choices per token.
 import { expectNumber } from '@moe/core';
-import { type Tensor2D, div } from '@tensorflow/tfjs-core';
-import { buildPlan, shutExperts } from '../plans/build-plan.js';
+import { div } from '@tensorflow/tfjs-core';
 import { continuousDecision } from '../plans/continuous-plan.js';
-import { expectGateContext, expectOnHost } from '../plans/expect-context.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import { softTopK } from '../projections/soft-top-k.js';
 import type { Router } from '../types.js';
 import { type RouterOptions, resolveRouterOptions } from './router-options.js';
@@ -30,26 +29,12 @@ export interface SoftTopKRouterOptions extends RouterOptions {
  * const router = softTopKRouter({ numExperts: 8, topK: 2, gate: gapFc() });
  */
 export function softTopKRouter(options: SoftTopKRouterOptions): Router {
-  const { numExperts, gate, balance, topK, json } = resolveRouterOptions('softTopKRouter', options, ['topK', 'eps'], 1);
+  const { json, ...settings } = resolveRouterOptions('softTopKRouter', options, ['topK', 'eps'], 1);
   const { eps = 1 } = options;
   expectNumber('softTopKRouter', 'eps', eps, Number.MIN_VALUE);
-  return {
-    name: 'softTopKRouter',
-    options: { ...json, eps },
-    numExperts,
-    topK,
-    batchInvariant: true,
-    continuous: true,
-    gradientPath: 'gate',
-    init: (inputShape, rng) => gate.init(inputShape, numExperts, rng),
-    route(weights, inputs, context) {
-      expectOnHost('softTopKRouter', context, 'the threshold is found');
-      const choices = Math.min(topK, expectGateContext('softTopKRouter', numExperts, context));
-      return buildPlan(() => {
-        const gateLogits = gate.logits(weights, inputs);
-        const gates = div(softTopK(shutExperts(gateLogits, context.allowed), choices, { eps }), choices) as Tensor2D;
-        return continuousDecision('softTopKRouter', { gateLogits, gates }, balance, context);
-      }, context);
-    },
-  };
+  const facts = { ...settings, name: 'softTopKRouter', options: { ...json, eps }, batchInvariant: true, continuous: true, onHost: 'the threshold is found' };
+  return gatedRouter(facts, ({ logits, open, context }) => {
+    const choices = Math.min(settings.topK, open);
+    return continuousDecision('softTopKRouter', { gates: div(softTopK(logits, choices, { eps }), choices) }, context);
+  });
 }

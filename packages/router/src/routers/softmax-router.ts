@@ -1,9 +1,6 @@
 // Shapes: T tokens, E experts.
 import { softmax } from '@tensorflow/tfjs-core';
-import { balanceTotal } from '../losses/balance-option.js';
-import { buildPlan, shutExperts } from '../plans/build-plan.js';
-import { expectGateContext } from '../plans/expect-context.js';
-import { topKMaskOnDevice } from '../plans/on-device.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import type { Router } from '../types.js';
 import { type RouterOptions, resolveRouterOptions } from './router-options.js';
 
@@ -22,25 +19,10 @@ import { type RouterOptions, resolveRouterOptions } from './router-options.js';
  * const router = softmaxRouter({ numExperts: 4, gate: gapFc() });
  */
 export function softmaxRouter(options: RouterOptions): Router {
-  const { numExperts, gate, balance, json } = resolveRouterOptions('softmaxRouter', options, [], options.numExperts);
-  return {
-    name: 'softmaxRouter',
-    options: json,
-    numExperts,
-    topK: numExperts,
-    batchInvariant: true,
-    continuous: true,
-    gradientPath: 'gate',
-    init: (inputShape, rng) => gate.init(inputShape, numExperts, rng),
-    route(weights, inputs, context) {
-      expectGateContext('softmaxRouter', numExperts, context);
-      return buildPlan(() => {
-        const gateLogits = gate.logits(weights, inputs);
-        const gates = softmax(shutExperts(gateLogits, context.allowed));
-        const auxLoss = balanceTotal(balance, { gateLogits, gates, combineWeights: gates, firstChoice: topKMaskOnDevice(gates, 1) }, context);
-        const everyAllowed = Array.from({ length: gates.size }, (_, i) => Number(context.allowed?.[i % numExperts] !== false));
-        return { gateLogits, gates, combineWeights: gates, auxLoss, relaxable: false, ...(context.onDevice !== true && { chosen: everyAllowed }) };
-      }, context);
-    },
-  };
+  const { json, ...settings } = resolveRouterOptions('softmaxRouter', options, [], options.numExperts);
+  return gatedRouter({ ...settings, name: 'softmaxRouter', options: json, topK: settings.numExperts, batchInvariant: true, continuous: true }, ({ logits, context: { allowed, onDevice } }) => {
+    const gates = softmax(logits);
+    const everyAllowed = Array.from({ length: gates.size }, (_, i) => Number(allowed?.[i % settings.numExperts] !== false));
+    return { gates, combineWeights: gates, relaxable: false, ...(onDevice !== true && { chosen: everyAllowed }) };
+  });
 }

@@ -1,12 +1,10 @@
 // Shapes: T tokens, E experts, C rows of an expert.
 import { expectInteger, expectNumber } from '@moe/core';
-import { type Tensor2D, mul, softmax, tensor2d } from '@tensorflow/tfjs-core';
+import { mul, softmax, tensor2d } from '@tensorflow/tfjs-core';
 import { capacityOf } from '../capacity.js';
-import { balanceTotal } from '../losses/balance-option.js';
-import { buildPlan, shutExperts } from '../plans/build-plan.js';
 import { onCountedPart } from '../plans/counted-part.js';
-import { expectFiniteGates, expectGateContext, expectOnHost } from '../plans/expect-context.js';
-import { topKMaskOnDevice } from '../plans/on-device.js';
+import { expectFiniteGates } from '../plans/expect-context.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import { sparsePlan } from '../transport/sparse-plan.js';
 import type { Router } from '../types.js';
 import { type RouterOptions, resolveRouterOptions } from './router-options.js';
@@ -35,37 +33,22 @@ export interface SparseTransportRouterOptions extends RouterOptions {
  * const router = sparseTransportRouter({ numExperts: 8, gate: gapFc({ bias: false }), capacityFactor: 1.25 });
  */
 export function sparseTransportRouter(options: SparseTransportRouterOptions): Router {
-  const { numExperts, gate, balance, json } = resolveRouterOptions('sparseTransportRouter', options, ['capacityFactor', 'gamma', 'iterations'], 1);
+  const { json, ...settings } = resolveRouterOptions('sparseTransportRouter', options, ['capacityFactor', 'gamma', 'iterations'], 1);
   const { capacityFactor = 1, gamma = 1, iterations = 20 } = options;
+  const { numExperts } = settings;
   expectNumber('sparseTransportRouter', 'capacityFactor', capacityFactor, Number.MIN_VALUE, numExperts);
   expectNumber('sparseTransportRouter', 'gamma', gamma, Number.MIN_VALUE);
   expectInteger('sparseTransportRouter', 'iterations', iterations, 1);
-  return {
-    name: 'sparseTransportRouter',
-    options: { ...json, capacityFactor, gamma, iterations },
-    numExperts,
-    topK: Math.ceil(capacityFactor),
-    batchInvariant: false,
-    continuous: false,
-    gradientPath: 'gate',
-    init: (inputShape, rng) => gate.init(inputShape, numExperts, rng),
-    route(weights, inputs, context) {
-      expectOnHost('sparseTransportRouter', context, 'the plan is made');
-      expectGateContext('sparseTransportRouter', numExperts, context);
-      return buildPlan(() => {
-        const gateLogits = gate.logits(weights, inputs);
-        const gates = softmax(shutExperts(gateLogits, context.allowed));
-        const values = gates.dataSync();
-        expectFiniteGates('sparseTransportRouter', values, numExperts);
-        const chosen = onCountedPart(values, numExperts, context, (part, experts) => {
-          const tokens = part.length / experts;
-          const perColumn = Math.min(tokens, capacityOf(tokens, experts, { factor: capacityFactor }));
-          return sparsePlan(part, experts, { perColumn, gamma, iterations }).plan.map((share) => Number(share > 0));
-        });
-        const combineWeights = mul(gates, tensor2d(chosen, gateLogits.shape)) as Tensor2D;
-        const auxLoss = balanceTotal(balance, { gateLogits, gates, combineWeights, firstChoice: topKMaskOnDevice(gates, 1) }, context);
-        return { gateLogits, gates, combineWeights, chosen, auxLoss };
-      }, context);
-    },
-  };
+  const facts = { ...settings, name: 'sparseTransportRouter', options: { ...json, capacityFactor, gamma, iterations }, topK: Math.ceil(capacityFactor), batchInvariant: false, continuous: false, onHost: 'the plan is made' };
+  return gatedRouter(facts, ({ logits, context }) => {
+    const gates = softmax(logits);
+    const values = gates.dataSync();
+    expectFiniteGates('sparseTransportRouter', values, numExperts);
+    const chosen = onCountedPart(values, numExperts, context, (part, experts) => {
+      const tokens = part.length / experts;
+      const perColumn = Math.min(tokens, capacityOf(tokens, experts, { factor: capacityFactor }));
+      return sparsePlan(part, experts, { perColumn, gamma, iterations }).plan.map((share) => Number(share > 0));
+    });
+    return { gates, combineWeights: mul(gates, tensor2d(chosen, logits.shape)), chosen };
+  });
 }

@@ -1,8 +1,7 @@
 // Shapes: T tokens, E experts.
-import { sparsemax } from '../projections/sparsemax.js';
-import { buildPlan, shutExperts } from '../plans/build-plan.js';
 import { continuousDecision } from '../plans/continuous-plan.js';
-import { expectGateContext } from '../plans/expect-context.js';
+import { gatedRouter } from '../plans/gated-router.js';
+import { sparsemax } from '../projections/sparsemax.js';
 import type { Router } from '../types.js';
 import { type RouterOptions, resolveRouterOptions } from './router-options.js';
 
@@ -21,23 +20,8 @@ import { type RouterOptions, resolveRouterOptions } from './router-options.js';
  * const router = sparsemaxRouter({ numExperts: 8, gate: gapFc() });
  */
 export function sparsemaxRouter(options: RouterOptions): Router {
-  const { numExperts, gate, balance, json } = resolveRouterOptions('sparsemaxRouter', options, [], options.numExperts);
-  return {
-    name: 'sparsemaxRouter',
-    options: json,
-    numExperts,
-    topK: numExperts,
-    batchInvariant: true,
-    continuous: true,
-    gradientPath: 'gate',
-    init: (inputShape, rng) => gate.init(inputShape, numExperts, rng),
-    route(weights, inputs, context) {
-      expectGateContext('sparsemaxRouter', numExperts, context);
-      return buildPlan(() => {
-        const gateLogits = gate.logits(weights, inputs);
-        const gates = sparsemax(shutExperts(gateLogits, context.allowed));
-        return continuousDecision('sparsemaxRouter', { gateLogits, gates }, balance, context);
-      }, context);
-    },
-  };
+  const { json, ...settings } = resolveRouterOptions('sparsemaxRouter', options, [], options.numExperts);
+  return gatedRouter({ ...settings, name: 'sparsemaxRouter', options: json, topK: settings.numExperts, batchInvariant: true, continuous: true }, ({ logits, context }) =>
+    continuousDecision('sparsemaxRouter', { gates: sparsemax(logits) }, context),
+  );
 }

@@ -1,13 +1,11 @@
 // Shapes: T tokens, E experts.
 import { expectNumber } from '@moe/core';
-import { type Tensor, type Tensor2D, mul, softmax, tensor } from '@tensorflow/tfjs-core';
-import { balanceTotal } from '../losses/balance-option.js';
-import { buildPlan, shutExperts } from '../plans/build-plan.js';
-import { expectGateContext, expectOnHost } from '../plans/expect-context.js';
+import { type Tensor, mul, softmax, tensor } from '@tensorflow/tfjs-core';
+import { gatedRouter } from '../plans/gated-router.js';
 import { expectRng } from '../plans/noise.js';
-import { chooseByToken } from '../plans/token-choice.js';
+import { chooseByToken, tokenChoiceFacts } from '../plans/token-choice.js';
 import type { RouteContext, Router } from '../types.js';
-import { type TokenChoiceOptions, resolveRouterOptions, unlimitedInEvaluation } from './router-options.js';
+import { type TokenChoiceOptions, resolveRouterOptions } from './router-options.js';
 
 export interface SwitchRouterOptions extends Omit<TokenChoiceOptions, 'topK'> {
   /** While training, the router sees each input times U(1 - jitter, 1 + jitter). @defaultValue 0.01 */
@@ -30,33 +28,18 @@ export interface SwitchRouterOptions extends Omit<TokenChoiceOptions, 'topK'> {
  * const router = switchRouter({ numExperts: 8, gate: gapFc({ bias: false }), balance: { loss: 'switchLoss', weight: 0.01 }, capacity: { factor: 1.25 } });
  */
 export function switchRouter(options: SwitchRouterOptions): Router {
-  const settings = resolveRouterOptions('switchRouter', options, ['capacity', 'jitter'], 1);
+  const { json, ...settings } = resolveRouterOptions('switchRouter', options, ['capacity', 'jitter'], 1);
   const { jitter = 0.01 } = options;
-  const { numExperts, gate, balance, capacity } = settings;
   expectNumber('switchRouter', 'jitter', jitter, 0, 1);
-  return {
-    name: 'switchRouter',
-    options: { ...settings.json, jitter },
-    numExperts,
-    topK: 1,
-    batchInvariant: unlimitedInEvaluation(capacity),
-    continuous: numExperts === 1,
-    gradientPath: 'gate',
-    init: (inputShape, rng) => gate.init(inputShape, numExperts, rng),
-    route(weights, inputs, context) {
-      expectOnHost('switchRouter', context, 'tokens choose');
-      expectRng('switchRouter', context, jitter > 0);
-      expectGateContext('switchRouter', numExperts, context);
-      return buildPlan(() => {
-        const gateLogits = gate.logits(weights, jittered(inputs, jitter, context));
-        const gates = softmax(shutExperts(gateLogits, context.allowed));
-        const chosen = chooseByToken({ caller: 'switchRouter', topK: 1, scores: gates, capacity }, context);
-        const combineWeights = mul(gates, chosen.kept) as Tensor2D;
-        const auxLoss = balanceTotal(balance, { gateLogits, gates, combineWeights, firstChoice: chosen.first }, context);
-        return { gateLogits, gates, combineWeights, chosen: chosen.chosen, wanted: chosen.wanted, auxLoss };
-      }, context);
+  return gatedRouter(
+    { ...settings, ...tokenChoiceFacts(settings), name: 'switchRouter', options: { ...json, jitter }, topK: 1, continuous: settings.numExperts === 1 },
+    ({ logits, context }) => {
+      const gates = softmax(logits);
+      const { kept, first, chosen, wanted } = chooseByToken({ caller: 'switchRouter', topK: 1, scores: gates, capacity: settings.capacity }, context);
+      return { gates, combineWeights: mul(gates, kept), chosen, wanted, firstChoice: first };
     },
-  };
+    { expect: (_, context) => expectRng('switchRouter', context, jitter > 0), seen: (inputs, _, context) => ({ inputs: jittered(inputs, jitter, context) }) },
+  );
 }
 
 function jittered(inputs: Tensor, jitter: number, { training, rng }: RouteContext): Tensor {

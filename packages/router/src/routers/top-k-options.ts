@@ -1,6 +1,7 @@
 import { expectArgument, expectInteger, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
 import { type Balance, type BalanceOption, balanceJson, resolveBalance } from '../losses/balance-option.js';
-import { expectGateContext, expectOnHost } from '../plans/expect-context.js';
+import { expectOnHost } from '../plans/expect-context.js';
+import { expectRng } from '../plans/noise.js';
 import type { GateNetwork, RouteContext } from '../types.js';
 
 /** What the weights of the chosen experts are, when not straight-through. */
@@ -85,10 +86,8 @@ export function resolveTopKOptions(options: TopKRouterOptions): TopKSettings {
   };
 }
 
-/** Checks what a caller asks of one `route`; returns how many experts each row gets. */
-export function expectContext({ numExperts, topK, noiseStd, capacityFactor }: TopKSettings, context: RouteContext): number {
-  const { training, rng } = context;
-  expectArgument('topKRouter', 'context.rng', !training || noiseStd === 0 || rng !== undefined, 'be given, because noise is on in training', rng);
-  if (training && (noiseStd > 0 || capacityFactor < Infinity)) expectOnHost('topKRouter', context, 'noise and capacity decide');
-  return Math.min(topK, expectGateContext('topKRouter', numExperts, context));
+/** Refuses a context that lacks what noise and capacity need. */
+export function expectContext({ noiseStd, capacityFactor }: TopKSettings, context: RouteContext): void {
+  expectRng('topKRouter', context, noiseStd > 0);
+  if (context.training && (noiseStd > 0 || capacityFactor < Infinity)) expectOnHost('topKRouter', context, 'noise and capacity decide');
 }

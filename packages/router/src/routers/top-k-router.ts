@@ -1,12 +1,13 @@
 // Shapes: T tokens (rows), E experts, K choices per row.
 import { straightThrough, topKIndices } from '@moe/core';
-import { type Tensor, type Tensor2D, add, div, mul, softmax, sum } from '@tensorflow/tfjs-core';
+import { type Tensor2D, add, div, mul, softmax, sum } from '@tensorflow/tfjs-core';
 import { chooseExperts } from '../internal/choose-experts.js';
-import { balanceTotal, maskOfChoices } from '../losses/balance-option.js';
-import { buildPlan, shutExperts, softmaxWhere } from '../plans/build-plan.js';
+import { maskOfChoices } from '../losses/balance-option.js';
+import { softmaxWhere } from '../plans/build-plan.js';
 import { expectFiniteGates } from '../plans/expect-context.js';
+import { gatedRouter } from '../plans/gated-router.js';
 import { topKMaskOnDevice } from '../plans/on-device.js';
-import type { Plan, RouteContext, Router, Weights } from '../types.js';
+import type { Router } from '../types.js';
 import { type TopKRouterOptions, type TopKSettings, expectContext, resolveTopKOptions } from './top-k-options.js';
 
 // What the released code adds to the sum of the chosen gates.
@@ -38,45 +39,28 @@ const RELEASED_GUARD = 1e-5;
  */
 export function topKRouter(options: TopKRouterOptions): Router {
   const settings = resolveTopKOptions(options);
-  const { numExperts, topK, gate } = settings;
-  return {
-    name: 'topKRouter',
-    options: settings.json,
-    numExperts,
-    topK,
-    batchInvariant: true,
-    continuous: topK === numExperts,
-    gradientPath: settings.straightThrough ? 'straight-through' : 'gate',
-    init: (inputShape, rng) => gate.init(inputShape, numExperts, rng),
-    route: (weights, inputs, context) => route(settings, weights, inputs, context),
-  };
-}
-
-function route(settings: TopKSettings, weights: Weights, inputs: Tensor, context: RouteContext): Plan {
-  const { numExperts, gate, noiseStd, capacityFactor, balance } = settings;
-  const { training, rng, allowed } = context;
-  const choicesPerRow = expectContext(settings, context);
-  return buildPlan(() => {
-    const gateLogits = gate.logits(weights, inputs);
-    const logits = shutExperts(gateLogits, allowed);
-    const gates = softmax(logits);
-    if (context.onDevice === true) {
-      const combineWeights = hardWeights(settings, logits, gates, topKMaskOnDevice(gates, choicesPerRow));
-      return { gateLogits, gates, combineWeights, auxLoss: balanceTotal(balance, { gateLogits, gates, combineWeights, firstChoice: topKMaskOnDevice(gates, 1) }, context) };
-    }
-    const values = gates.dataSync();
-    expectFiniteGates('topKRouter', values, numExperts);
-    const choices = chooseExperts(values, numExperts, {
-      topK: choicesPerRow,
-      allowed,
-      noise: training && noiseStd > 0 ? { std: noiseStd, rng: rng!.stream('router/noise') } : undefined,
-      capacityFactor: training ? capacityFactor : Infinity,
-    });
-    const mask = maskOfChoices(choices, choicesPerRow, numExperts);
-    const combineWeights = hardWeights(settings, logits, gates, mask);
-    const firstChoice = maskOfChoices(topKIndices(values, numExperts, 1), 1, numExperts);
-    return { gateLogits, gates, combineWeights, chosen: mask.dataSync(), auxLoss: balanceTotal(balance, { gateLogits, gates, combineWeights, firstChoice }, context) };
-  }, context);
+  const { numExperts, topK, gate, balance, noiseStd, capacityFactor, straightThrough: unit } = settings;
+  return gatedRouter(
+    { name: 'topKRouter', options: settings.json, numExperts, topK, gate, balance, batchInvariant: true, continuous: topK === numExperts, gradientPath: unit ? 'straight-through' : 'gate' },
+    ({ logits, open, context }) => {
+      const { training, rng, allowed, mask: counted } = context;
+      const choicesPerRow = Math.min(topK, open);
+      const gates = softmax(logits);
+      if (context.onDevice === true) return { gates, combineWeights: hardWeights(settings, logits, gates, topKMaskOnDevice(gates, choicesPerRow)) };
+      const values = gates.dataSync();
+      expectFiniteGates('topKRouter', values, numExperts);
+      const choices = chooseExperts(values, numExperts, {
+        topK: choicesPerRow,
+        allowed,
+        mask: counted,
+        noise: training && noiseStd > 0 ? { std: noiseStd, rng: rng!.stream('router/noise') } : undefined,
+        capacityFactor: training ? capacityFactor : Infinity,
+      });
+      const mask = maskOfChoices(choices, choicesPerRow, numExperts);
+      return { gates, combineWeights: hardWeights(settings, logits, gates, mask), chosen: mask.dataSync(), firstChoice: maskOfChoices(topKIndices(values, numExperts, 1), 1, numExperts) };
+    },
+    { expect: (_, context) => expectContext(settings, context) },
+  );
 }
 
 /** Combine weights as deployed; `mask` is 1 at the chosen experts. */

@@ -1,14 +1,13 @@
 // Shapes: T tokens, E experts, K choices per token.
 import { expectNumber } from '@moe/core';
-import { type Tensor2D, add, mul, softmax } from '@tensorflow/tfjs-core';
-import { balanceTotal } from '../losses/balance-option.js';
+import { type Scalar, type Tensor2D, add, mul, softmax } from '@tensorflow/tfjs-core';
 import { loadLoss } from '../losses/load-loss.js';
-import { buildPlan, shutExperts } from '../plans/build-plan.js';
-import { expectGateContext, expectOnHost } from '../plans/expect-context.js';
-import { maskTensor, expectRng, rowNoise } from '../plans/noise.js';
-import { chooseByToken } from '../plans/token-choice.js';
+import { shutExperts } from '../plans/build-plan.js';
+import { gatedRouter } from '../plans/gated-router.js';
+import { expectRng, maskTensor, rowNoise } from '../plans/noise.js';
+import { chooseByToken, tokenChoiceFacts } from '../plans/token-choice.js';
 import type { Router } from '../types.js';
-import { type TokenChoiceOptions, resolveRouterOptions, unlimitedInEvaluation } from './router-options.js';
+import { type TokenChoiceOptions, resolveRouterOptions } from './router-options.js';
 
 export interface VMoeRouterOptions extends TokenChoiceOptions {
   /** Experts per token. @defaultValue 1; V-MoE's models use 2 */
@@ -36,37 +35,23 @@ export interface VMoeRouterOptions extends TokenChoiceOptions {
  * const router = vMoeRouter({ numExperts: 32, topK: 2, gate: gapFc({ bias: false }), balance: { loss: 'importanceLoss', weight: 0.005 }, loadWeight: 0.005 });
  */
 export function vMoeRouter(options: VMoeRouterOptions): Router {
-  const settings = resolveRouterOptions('vMoeRouter', options, ['topK', 'capacity', 'noiseStd', 'loadWeight'], 1);
+  const { json, ...settings } = resolveRouterOptions('vMoeRouter', options, ['topK', 'capacity', 'noiseStd', 'loadWeight'], 1);
   const { noiseStd = 1, loadWeight = 0 } = options;
-  const { numExperts, gate, balance, topK, capacity } = settings;
+  const { numExperts, topK, capacity } = settings;
   expectNumber('vMoeRouter', 'noiseStd', noiseStd, 0);
   expectNumber('vMoeRouter', 'loadWeight', loadWeight, 0);
-  return {
-    name: 'vMoeRouter',
-    options: { ...settings.json, noiseStd, loadWeight },
-    numExperts,
-    topK,
-    batchInvariant: unlimitedInEvaluation(capacity),
-    continuous: topK === numExperts && capacity === undefined,
-    gradientPath: 'gate',
-    init: (inputShape, rng) => gate.init(inputShape, numExperts, rng),
-    route(weights, inputs, context) {
-      expectOnHost('vMoeRouter', context, 'tokens choose');
-      expectRng('vMoeRouter', context, noiseStd > 0);
-      const choices = Math.min(topK, expectGateContext('vMoeRouter', numExperts, context));
-      return buildPlan(() => {
-        const gateLogits = gate.logits(weights, inputs);
-        const std = noiseStd / numExperts;
-        const noisy = context.training && std > 0;
-        const noisyLogits = noisy ? (add(gateLogits, mul(rowNoise(context.rng!.stream('router/noise'), gateLogits.shape), std)) as Tensor2D) : gateLogits;
-        const gates = softmax(shutExperts(noisyLogits, context.allowed));
-        const chosen = chooseByToken({ caller: 'vMoeRouter', topK: choices, scores: gates, capacity }, context);
-        const combineWeights = mul(gates, chosen.kept) as Tensor2D;
-        const clean = noisy ? softmax(shutExperts(gateLogits, context.allowed)) : gates;
-        const balanced = balanceTotal(balance, { gateLogits, gates: clean, combineWeights, firstChoice: chosen.first }, context);
-        const load = noisy && loadWeight > 0 ? mul(loadLoss(gateLogits, noisyLogits, { topK: choices, std, ...maskTensor(context) }), loadWeight) : undefined;
-        return { gateLogits, gates, combineWeights, chosen: chosen.chosen, wanted: chosen.wanted, auxLoss: load === undefined ? balanced : add(balanced, load) };
-      }, context);
+  const std = noiseStd / numExperts;
+  return gatedRouter(
+    { ...settings, ...tokenChoiceFacts(settings), name: 'vMoeRouter', options: { ...json, noiseStd, loadWeight } },
+    ({ gateLogits, logits, open, context }) => {
+      const noisy = context.training && std > 0;
+      const noisyLogits = noisy ? (add(gateLogits, mul(rowNoise(context.rng!.stream('router/noise'), gateLogits.shape), std)) as Tensor2D) : gateLogits;
+      const gates = softmax(shutExperts(noisyLogits, context.allowed));
+      const choices = Math.min(topK, open);
+      const { kept, first, chosen, wanted } = chooseByToken({ caller: 'vMoeRouter', topK: choices, scores: gates, capacity }, context);
+      const loss = noisy && loadWeight > 0 ? (mul(loadLoss(gateLogits, noisyLogits, { topK: choices, std, ...maskTensor(context) }), loadWeight) as Scalar) : undefined;
+      return { gates, combineWeights: mul(gates, kept), chosen, wanted, firstChoice: first, balanced: noisy ? softmax(logits) : gates, loss };
     },
-  };
+    { expect: (_, context) => expectRng('vMoeRouter', context, noiseStd > 0) },
+  );
 }

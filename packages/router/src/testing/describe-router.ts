@@ -177,13 +177,17 @@ export function describeRouter(name: string, makeRouter: (numExperts: number, to
           for (const [row, counts] of mask.entries()) if (!counts) expect(combine[row]?.some((weight) => weight !== 0), `weights of row ${row}`).toBe(false);
           if (plan.kind === 'sparse') expect(Array.from(plan.assignment.tokenOfSlot).filter((row) => !mask[row]), 'rows that run').toEqual([]);
         }
-        if (!router.batchInvariant || rowsPerExample > 1) return;
-        const whole = router.route(weights, rows, evaluation).combineWeights;
+        // What stands in a token that does not count plays no role for the others, nor for losses and state.
         const column = tensor(mask.map(Number), [NUM_ROWS, 1]);
-        close(router.route(weights, rows, { ...evaluation, mask }).combineWeights, mul(whole, column), 'combineWeights');
-        // What stands in a token that does not count plays no role for the losses.
-        const other = where(cast(column, 'bool'), reshape(rows, [NUM_ROWS, -1]), 7);
-        close(router.route(weights, reshape(other, rows.shape), { ...train(), mask }).auxLoss, router.route(weights, rows, { ...train(), mask }).auxLoss, 'auxLoss');
+        const other = reshape(where(cast(column, 'bool'), reshape(rows, [NUM_ROWS, -1]), 7), rows.shape);
+        for (const context of [evaluation, train()]) {
+          const [plan, changed] = [rows, other].map((inputs) => router.route(weights, inputs, { ...context, mask })) as [Plan, Plan];
+          close(changed.combineWeights, plan.combineWeights, 'combineWeights');
+          close(changed.auxLoss, plan.auxLoss, 'auxLoss');
+          for (const [key, value] of Object.entries(plan.updates ?? {})) close(changed.updates![key]!, value, key);
+        }
+        if (!router.batchInvariant || rowsPerExample > 1) return;
+        close(router.route(weights, rows, { ...evaluation, mask }).combineWeights, mul(router.route(weights, rows, evaluation).combineWeights, column), 'combineWeights');
       });
     });
 
