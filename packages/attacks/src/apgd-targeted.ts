@@ -1,14 +1,9 @@
 import { type Attack, expectInteger, expectKnownKeys, expectOneOf } from '@moe/core';
-import { ascendOnce } from './internal/auto-ascent.js';
-import { createBest, keepBest } from './internal/best.js';
-import { compactRows } from './internal/compact.js';
-import { marginOfBest } from './internal/margin-of-best.js';
-import { measure } from './internal/measure.js';
-import { type GradientAttackOptions, expectSharedOptions, freeze, nameOf } from './internal/options.js';
-import { createProblem, toPerturbation } from './internal/problem.js';
-import { rankTargets } from './internal/rank-targets.js';
+import { attackTargets } from './internal/attack-targets.js';
+import { ascendBy } from './internal/auto-ascent.js';
+import { type GradientAttackOptions, expectMultiEps, expectSharedOptions, freeze, nameOf } from './internal/options.js';
+import { createProblem } from './internal/problem.js';
 import type { ApgdVariant } from './internal/step-control.js';
-import { cwRow } from './losses/cw-loss.js';
 import { type TargetedLossName, targetedRow } from './losses/targeted-loss.js';
 
 export interface ApgdTargetedOptions extends Omit<GradientAttackOptions, 'loss' | 'compile'> {
@@ -20,6 +15,8 @@ export interface ApgdTargetedOptions extends Omit<GradientAttackOptions, 'loss' 
   readonly steps?: number;
   /** See `ApgdOptions.variant`. @defaultValue 'paper' */
   readonly variant?: ApgdVariant;
+  /** See `ApgdOptions.multiEps`. @defaultValue true for L1 */
+  readonly multiEps?: boolean;
 }
 
 /**
@@ -38,14 +35,15 @@ export interface ApgdTargetedOptions extends Omit<GradientAttackOptions, 'loss' 
  * const attack = apgdTargeted({ eps: 8 / 255, targets: 3 });
  */
 export function apgdTargeted(options: ApgdTargetedOptions): Attack<Required<ApgdTargetedOptions>> {
-  expectKnownKeys('apgdTargeted', options, ['eps', 'norm', 'loss', 'bounds', 'label', 'targets', 'steps', 'variant']);
-  const { eps, norm = 'Linf', loss = 'dlr', bounds = [0, 1], label = '', targets = 9, steps = 100, variant = 'paper' } = options;
+  expectKnownKeys('apgdTargeted', options, ['eps', 'norm', 'loss', 'bounds', 'label', 'targets', 'steps', 'variant', 'multiEps']);
+  const { eps, norm = 'Linf', loss = 'dlr', bounds = [0, 1], label = '', targets = 9, steps = 100, variant = 'paper', multiEps = norm === 'L1' } = options;
   expectSharedOptions('apgdTargeted', { eps, norm, loss: 'ce', bounds, label }, undefined);
   expectOneOf('apgdTargeted', 'loss', loss, ['cw', 'dlr']);
   expectInteger('apgdTargeted', 'targets', targets, 1);
   expectInteger('apgdTargeted', 'steps', steps, 1);
   expectOneOf('apgdTargeted', 'variant', variant, ['paper', 'autoattack']);
-  const filled = freeze({ eps, norm, loss, bounds, label, targets, steps, variant });
+  expectMultiEps('apgdTargeted', multiEps, norm);
+  const filled = freeze({ eps, norm, loss, bounds, label, targets, steps, variant, multiEps });
   const name = nameOf('apgdTargeted', label);
   return Object.freeze<Attack<Required<ApgdTargetedOptions>>>({
     name,
@@ -53,19 +51,11 @@ export function apgdTargeted(options: ApgdTargetedOptions): Attack<Required<Apgd
     access: 'gradient',
     perturb(model, inputs, labels, context) {
       const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
-      const best = createBest(problem);
-      let standing: readonly number[] = Array.from({ length: problem.rows }, (_, row) => row);
-      const clean = measure(problem, cwRow, problem.inputs, standing, false);
-      keepBest(problem, best, problem.inputs, standing, clean, 'misclassify');
-      const ranked = rankTargets(clean.logits, problem.labels, filled.targets);
-      for (const [run, aims] of ranked.entries()) {
-        standing = compactRows(standing, (row) => best.wrong[row] === 0);
-        if (standing.length === 0) break;
+      return attackTargets(problem, filled.targets, ({ aims, standing, best, run, runs }) => {
         // Losses of different targets do not compare: each run starts its record anew.
         for (const row of standing) if (best.wrong[row] === 0) best.loss[row] = -Infinity;
-        ascendOnce(problem, { ...filled, restarts: ranked.length }, targetedRow(filled.loss, aims), best, standing, run);
-      }
-      return toPerturbation(problem, marginOfBest(problem, best));
+        ascendBy(norm)(problem, { ...filled, restarts: runs }, targetedRow(filled.loss, aims), best, standing, run);
+      });
     },
   });
 }

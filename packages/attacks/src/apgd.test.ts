@@ -76,7 +76,8 @@ describe('apgd', () => {
   it.each([
     [{ eps: -1 }, /eps must be a finite number ≥ 0/],
     [{ eps: 0.1, steps: 0 }, /steps must be an integer ≥ 1/],
-    [{ eps: 0.1, norm: 'L1' }, /norm must be one of 'Linf', 'L2', got 'L1'/],
+    [{ eps: 0.1, norm: 'L0' }, /norm must be one of 'Linf', 'L2', 'L1', got 'L0'/],
+    [{ eps: 0.1, multiEps: true }, /multiEps must be false for Linf/],
     [{ eps: 0.1, variant: 'AA' }, /variant must be one of 'paper', 'autoattack'/],
     [{ eps: 0.1, loss: 'mse' }, /loss must be one of 'ce', 'cw', 'dlr'/],
     [{ eps: 0.1, bounds: [1, 0] }, /bounds must rise/],

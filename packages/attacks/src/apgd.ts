@@ -1,7 +1,7 @@
 import { type Attack, expectInteger, expectKnownKeys, expectOneOf } from '@moe/core';
 import { autoAscend } from './internal/auto-ascent.js';
 import { compiledPasses } from './internal/compiled-passes.js';
-import { type GradientAttackOptions, type Recorded, SHARED_KEYS, expectSharedOptions, freeze, nameOf } from './internal/options.js';
+import { type GradientAttackOptions, type Recorded, SHARED_KEYS, expectMultiEps, expectSharedOptions, freeze, nameOf } from './internal/options.js';
 import { createProblem, toPerturbation } from './internal/problem.js';
 import type { ApgdVariant } from './internal/step-control.js';
 
@@ -14,6 +14,8 @@ export interface ApgdOptions extends GradientAttackOptions {
   readonly restarts?: number;
   /** @defaultValue 'paper' */
   readonly variant?: ApgdVariant;
+  /** For L1 alone: 30 % of the steps in a ball of three times the radius, 30 % in one of twice the radius, then the rest in the ball itself. @defaultValue true for L1 (Croce & Hein 2021) */
+  readonly multiEps?: boolean;
 }
 
 /**
@@ -26,6 +28,9 @@ export interface ApgdOptions extends GradientAttackOptions {
  * Differs from the paper, in `variant: 'paper'`: a restart from the best point clears the momentum and the next loss is compared with the
  * best one; rows stop as soon as they are fooled; the first checkpoint cannot halve for want of gain alone.
  *
+ * In L1 it is the algorithm of Croce & Hein 2021: no momentum; steps of equal parts along the steepest coordinates, two thirds as many as the best point changes; first step size eps, back
+ * to it from the best point whenever that got sparser, else shortened by a third at every 4 % of the steps; exact projections. Differs from the paper: may go down to a single coordinate.
+ *
  * `variant: 'autoattack'` does as the released code: integer checkpoint gaps (others for fewer than 100 steps), halving also at exactly 75 %,
  * the first loss compared with 0, momentum kept over a restart, losses compared across it, no early exit inside a run, and the last
  * misclassified point returned. It differs from the released code in making no backward pass after the last step, and in returning the point
@@ -33,19 +38,20 @@ export interface ApgdOptions extends GradientAttackOptions {
  *
  * @returns A frozen attack; its `options` hold every default.
  * @throws {@link ArgumentError} if an option is unknown or out of range.
- * @see {@link https://arxiv.org/abs/2003.01690 | Croce & Hein 2020}, Sec. 3.
+ * @see {@link https://arxiv.org/abs/2003.01690 | Croce & Hein 2020}, Sec. 3; {@link https://arxiv.org/abs/2103.01208 | Croce & Hein 2021} for L1.
  *
  * @example
  * const attack = apgd({ eps: 0.5, norm: 'L2', steps: 20 });
  */
 export function apgd(options: ApgdOptions): Attack<Recorded<ApgdOptions>> {
-  expectKnownKeys('apgd', options, [...SHARED_KEYS, 'steps', 'restarts', 'variant']);
-  const { eps, norm = 'Linf', loss = 'ce', bounds = [0, 1], label = '', compile, steps = 100, restarts = 1, variant = 'paper' } = options;
+  expectKnownKeys('apgd', options, [...SHARED_KEYS, 'steps', 'restarts', 'variant', 'multiEps']);
+  const { eps, norm = 'Linf', loss = 'ce', bounds = [0, 1], label = '', compile, steps = 100, restarts = 1, variant = 'paper', multiEps = norm === 'L1' } = options;
   expectSharedOptions('apgd', { eps, norm, loss, bounds, label }, compile);
   expectInteger('apgd', 'steps', steps, 1);
   expectInteger('apgd', 'restarts', restarts, 1);
   expectOneOf('apgd', 'variant', variant, ['paper', 'autoattack']);
-  const filled = freeze({ eps, norm, loss, bounds, label, steps, restarts, variant });
+  expectMultiEps('apgd', multiEps, norm);
+  const filled = freeze({ eps, norm, loss, bounds, label, steps, restarts, variant, multiEps });
   const name = nameOf('apgd', label);
   const passesOf = compiledPasses(name, loss, compile);
   return Object.freeze<Attack<Recorded<ApgdOptions>>>({

@@ -5,10 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { apgd } from './apgd.js';
 import { apgdTargeted } from './apgd-targeted.js';
 import { autoAttack } from './auto-attack.js';
-import { fab } from './fab.js';
+import { fabTargeted } from './fab/fab-targeted.js';
 import { fgsm } from './fgsm.js';
+import { GEOMETRIES } from './geometry/geometry.js';
 import { projectHyperplane } from './geometry/hyperplane.js';
-import { dipole } from './internal/square-l2.js';
+import { dipole } from './internal/square-dipoles.js';
 import { rankTargets } from './internal/rank-targets.js';
 import { targetedDlrLoss } from './losses/targeted-loss.js';
 import { sequence } from './sequence.js';
@@ -41,17 +42,20 @@ describe('projectHyperplane', () => {
     ['L2', 2, [3 / 14, 1 / 14, -1 / 7]],
     ['L2', 3.4, [0.5, 0.18, -0.36]],
     ['L2', 4.5, [0.5, 0.5, -0.5]],
+    ['L1', 2, [1 / 3, 0, 0]],
+    ['L1', 3.4, [0.5, 0, -0.45]],
+    ['L1', 4.5, [0.5, 0.5, -0.5]],
   ] as const)('%s to <w, v> = %f is the golden change', (norm, b, expected) => {
     expect(projectHyperplane(norm, x, w, b - 1, [0, 1])).toBeAllClose(expected, { atol: 1e-6 });
   });
 
-  it.each(['Linf', 'L2'] as const)('%s: closes the gap, and no random change that does is shorter', (norm) => {
+  it.each(['Linf', 'L2', 'L1'] as const)('%s: closes the gap, and no random change that does is shorter', (norm) => {
     const rng = createRng(2);
     for (let trial = 0; trial < 50; trial++) {
       const [point, normal, direction] = [rng.uniform(6), rng.normal(6), rng.normal(6)];
       const change = projectHyperplane(norm, point, normal, 0.3, [0, 1]);
       const dot = (a: ArrayLike<number>): number => normal.reduce((total, value, i) => total + value * a[i]!, 0);
-      const length = (a: ArrayLike<number>): number => (norm === 'Linf' ? Math.max(...Array.from(a, Math.abs)) : Math.hypot(...Array.from(a)));
+      const length = (a: ArrayLike<number>): number => GEOMETRIES[norm].distance(Float32Array.from(a), new Float32Array(6));
       expect(Array.from(change, (d, i) => d + point[i]!)).toBeWithin(-1e-6, 1 + 1e-6);
       if (Math.abs(dot(change) - 0.3) > 1e-4) continue; // the corner of the box is too near
       // Another way there: a random change, stretched until it closes the gap, if it then stays within bounds.
@@ -76,15 +80,15 @@ describe('square', () => {
   });
 
   it('moves an L2 change by dipoles of unit length that add up to nearly nothing', () => {
-    const shape = dipole(5, 5, false);
+    const shape = dipole('L2', 5, 5, false);
     expect(Math.hypot(...shape)).toBeCloseTo(1, 9);
     expect(shape[2]! * shape[22]!).toBeLessThan(0);
     // The bump of one by three is (1/4, 5/4, 1/4) over its length.
-    const [a, b, c] = Array.from(dipole(1, 3, false));
+    const [a, b, c] = Array.from(dipole('L2', 1, 3, false));
     expect([a, b, c]).toBeAllClose([-0.19245, -0.96225, -0.19245], { atol: 1e-5 });
   });
 
-  it.each(['Linf', 'L2'] as const)('%s: finds what gradients do not show', (norm) => {
+  it.each(['Linf', 'L2', 'L1'] as const)('%s: finds what gradients do not show', (norm) => {
     // A staircase in the brightness of the upper half over the lower: no gradient anywhere.
     const halves = tensor1d(Array.from({ length: 36 }, (_, i) => (i < 18 ? 1 : -1)));
     const model = (x: Tensor): Tensor2D => {
@@ -94,7 +98,7 @@ describe('square', () => {
     const x = tensor(new Float32Array(72).fill(0.5), [2, 6, 6, 1]);
     const y = tensor1d([0, 0], 'int32');
     tidy(() => {
-      const { success, adversarial } = square({ eps: norm === 'Linf' ? 0.1 : 0.5, norm, queries: 200 }).perturb(model, x, y, context());
+      const { success, adversarial } = square({ eps: { Linf: 0.1, L2: 0.5, L1: 3 }[norm], norm, queries: 200 }).perturb(model, x, y, context());
       expect(success).toBeAllClose([1, 1]);
       expect(adversarial).toBeWithin(0, 1);
     });
@@ -107,7 +111,7 @@ describe('fab', () => {
     tidy(() => {
       const steep = linearModel([[-400, 400], [0, 0]], [200.4, -200.4]);
       const x = tensor2d([[0.5, 0.5]]);
-      expect(fab({ eps: 0.002 }).perturb(steep, x, tensor1d([0], 'int32'), context()).success).toBeAllClose([1]);
+      expect(fabTargeted({ eps: 0.002 }).perturb(steep, x, tensor1d([0], 'int32'), context()).success).toBeAllClose([1]);
     });
   });
 });
@@ -158,9 +162,11 @@ describe('sequence', () => {
 
 describe('autoAttack', () => {
   it('has the parts of its version, and needs gradients', () => {
-    const names = (version: 'standard' | 'quick'): string[] => autoAttack({ eps: 0.1, version }).options.attacks.map(({ name }) => name);
-    expect(names('standard')).toEqual(['apgd', 'apgdTargeted', 'fab', 'square']);
+    const names = (version: 'standard' | 'quick' | 'plus'): string[] => autoAttack({ eps: 0.1, version }).options.attacks.map(({ name }) => name);
+    expect(names('standard')).toEqual(['apgd', 'apgdTargeted', 'fabTargeted', 'square']);
     expect(names('quick')).toEqual(['apgd', 'apgdTargeted']);
+    expect(names('plus')).toEqual(['apgd:ce', 'apgd:dlr', 'fab', 'square', 'apgdTargeted', 'fabTargeted']);
+    expect(autoAttack({ eps: 12, norm: 'L1' }).options.attacks.slice(0, 2).map(({ options }) => options)).toMatchObject([{ restarts: 5, multiEps: true }, { targets: 5, multiEps: true }]);
     expect(autoAttack({ eps: 0.1 }).access).toBe('gradient');
     expect(autoAttack({ eps: 0.1, norm: 'L2' }).options).toMatchObject({ eps: 0.1, norm: 'L2', bounds: [0, 1] });
     expect(sequence('two balls', [fgsm({ eps: 0.1 }), fgsm({ eps: 0.2, label: 'wide' })]).options).not.toHaveProperty('eps');

@@ -4,8 +4,8 @@ import { type QueryAttack, type Search, queryAttack } from './black-box/query-at
 import { createBest, keepBest } from './internal/best.js';
 import { type GradientAttackOptions, expectSharedOptions, freeze, nameOf } from './internal/options.js';
 import { type Task, exampleRng, pickRows, rowOf } from './internal/problem.js';
-import { type Image, proposeLinf, startLinf } from './internal/square-linf.js';
-import { proposeL2, startL2 } from './internal/square-l2.js';
+import { dipoleMoves } from './internal/square-dipoles.js';
+import { type Image, stripeMoves } from './internal/square-linf.js';
 
 export interface SquareOptions extends Omit<GradientAttackOptions, 'loss' | 'compile'> {
   /** Queries of one restart, the start included. @defaultValue 5000 */
@@ -58,7 +58,7 @@ function* search(task: Task, options: Required<SquareOptions>): Search {
   const { inputs, rows, size, context, caller } = task;
   const { norm, queries, firstShare, restarts } = options;
   const image = imageOf(task);
-  const [start, propose] = norm === 'Linf' ? [startLinf, proposeLinf] : [startL2, proposeL2];
+  const { start, propose } = norm === 'Linf' ? stripeMoves(options, image) : dipoleMoves(norm, options, image);
   const best = createBest(task);
   const all = Array.from({ length: rows }, (_, row) => row);
   keepBest(task, best, inputs, all, yield { points: inputs.slice(), rows: all }, 'misclassify');
@@ -79,8 +79,8 @@ function* search(task: Task, options: Required<SquareOptions>): Search {
       const share = shareAt(query, queries, firstShare);
       for (const row of batch) {
         const [clean, candidate] = [rowOf(inputs, row, size), rowOf(candidates, row, size)];
-        if (query === 0) start(clean, options, image, streamOf(row), candidate);
-        else propose(clean, rowOf(current.points, row, size), options, image, share, streamOf(row).at(query), candidate);
+        if (query === 0) start(clean, streamOf(row), candidate);
+        else propose(clean, rowOf(current.points, row, size), share, streamOf(row).at(query), candidate);
       }
       const judged = yield { points: pickRows(candidates, batch, size), rows: batch };
       const meanLoss = keepBest(task, current, candidates, batch, judged, 'misclassify', best.wrong);

@@ -2,6 +2,7 @@ import { createRng } from '@moe/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AttackNorm, GEOMETRIES } from './geometry.js';
+import { projectL1, randomStartL1 } from './l1.js';
 import { projectL2, randomStartL2 } from './l2.js';
 import { projectLinf, randomStartLinf } from './linf.js';
 
@@ -36,7 +37,49 @@ describe('projectL2', () => {
   });
 });
 
-describe.each(['Linf', 'L2'] satisfies AttackNorm[])('geometry of %s', (norm) => {
+describe('projectL1', () => {
+  const ball = { eps: 0.5, bounds: [0, 1] } as const;
+
+  it('shortens every coordinate alike, within its room', () => {
+    // u = (0.6, -0.2), room 0.5: μ = 0.15 gives 0.45 + 0.05 = 0.5.
+    expect(projectL1(array(1.1, 0.3), array(0.5, 0.5), ball)).toBeAllClose([0.95, 0.45]);
+    // u = (0.9, 0.6), room (0.2, 0.5): the first stays at its bound, the second keeps the rest of eps.
+    expect(projectL1(array(1.7, 1.1), array(0.8, 0.5), ball)).toBeAllClose([1, 0.8]);
+    // Within the ball once cut to the bounds: nothing is shortened.
+    expect(projectL1(array(2, 0.7), array(0.9, 0.5), ball)).toBeAllClose([1, 0.7]);
+  });
+
+  it('leaves coordinates that it does not move exactly as they were', () => {
+    expect(projectL1(array(0.95, 0.30001), array(0.3, 0.3), ball)[1]).toBe(Math.fround(0.3));
+  });
+
+  it('is nearer than any other point of ball and bounds', () => {
+    const rng = createRng(4);
+    for (let trial = 0; trial < 30; trial++) {
+      const [point, centre] = [rng.uniform(5, -1, 2), rng.uniform(5)];
+      const nearest = projectL1(point, centre, ball);
+      const away = GEOMETRIES.L2.distance(point, nearest);
+      for (let other = 0; other < 50; other++) {
+        const candidate = projectL1(nearest.map((value) => value + 0.2 * rng.normal(1)[0]!), centre, ball);
+        expect(GEOMETRIES.L2.distance(point, candidate)).toBeGreaterThanOrEqual(away - 1e-6);
+      }
+    }
+  });
+
+  it('stays within the promised slack when every coordinate rounds the same way', () => {
+    for (const eps of [1e-6, 1e-3, 2]) {
+      const centre = new Float32Array(20_000).fill(0.7);
+      const result = projectL1(centre.map((value) => value + 0.2), centre, { eps, bounds: [0, 1] });
+      expect(GEOMETRIES.L1.distance(result, centre)).toBeLessThanOrEqual(eps * (1 + 1e-6) + 1e-7);
+    }
+  });
+
+  it('ends on NaN', () => {
+    expect(projectL1(array(Number.NaN), array(0.5), ball)[0]).toBeNaN();
+  });
+});
+
+describe.each(['Linf', 'L2', 'L1'] satisfies AttackNorm[])('geometry of %s', (norm) => {
   const { project, randomStart, distance, ascend } = GEOMETRIES[norm];
   const unit = fc.float({ min: 0, max: 1, noNaN: true });
   const anywhere = fc.float({ min: -3, max: 3, noNaN: true });
@@ -75,11 +118,11 @@ describe.each(['Linf', 'L2'] satisfies AttackNorm[])('geometry of %s', (norm) =>
   it('climbs by the step size in its own norm, and nowhere without a gradient', () => {
     const start = array(0.5, 0.5);
     const out = new Float32Array(2);
-    ascend(start, array(3e-20, -4e-20), 0.1, out);
+    ascend(start, array(3e-20, -4e-20), 0.1, out, [0, 1]);
     if (norm === 'Linf') expect(out).toBeAllClose([0.6, 0.4]);
-    ascend(start, array(3, -4), 0.1, out);
+    ascend(start, array(3, -4), 0.1, out, [0, 1]);
     expect(distance(out, start)).toBeAllClose(0.1);
-    ascend(start, array(0, 0), 0.1, out);
+    ascend(start, array(0, 0), 0.1, out, [0, 1]);
     expect(out).toEqual(start);
   });
 });
@@ -88,8 +131,9 @@ describe('building blocks', () => {
   it('return a new array unless one is given, and refuse lengths that differ', () => {
     const centre = array(0.5);
     const ball = { eps: 0.1, bounds: [0, 1] } as const;
-    expect([randomStartLinf, randomStartL2].map((start) => start(centre, ball, 'boundary', createRng(1))).every((out) => out !== centre)).toBe(true);
+    expect([randomStartLinf, randomStartL2, randomStartL1].map((start) => start(centre, ball, 'boundary', createRng(1))).every((out) => out !== centre)).toBe(true);
     expect(() => projectLinf(array(1, 2), centre, ball)).toThrow(/point must have 1 entries/);
+    expect(() => projectL1(array(1, 2), centre, ball)).toThrow(/point must have 1 entries/);
     expect(() => projectL2(array(1, 2), centre, ball)).toThrow(/point must have 1 entries/);
   });
 });

@@ -1,20 +1,22 @@
-import type { Rng } from '@moe/core';
+import type { Bounds, Rng } from '@moe/core';
 import type { Ball, StartKind } from './ball.js';
+import { ascendL1, distanceL1, projectL1, randomStartL1 } from './l1.js';
 import { ascendL2, distanceL2, projectL2, randomStartL2 } from './l2.js';
 import { ascendLinf, distanceLinf, projectLinf, randomStartLinf } from './linf.js';
 
 /** Norms that the gradient attacks of this package know. */
-export type AttackNorm = 'Linf' | 'L2';
+export type AttackNorm = 'Linf' | 'L2' | 'L1';
 
 /** What an attack needs to know of a norm; every function works on one flat example. */
 export interface Geometry {
   readonly project: (point: Float32Array, centre: Float32Array, ball: Ball, out: Float32Array) => Float32Array;
   readonly randomStart: (centre: Float32Array, ball: Ball, kind: StartKind, rng: Rng, out: Float32Array) => Float32Array;
-  readonly ascend: (point: Float32Array, gradient: Float32Array, stepSize: number, out: Float32Array) => void;
+  readonly ascend: (point: Float32Array, gradient: Float32Array, stepSize: number, out: Float32Array, bounds: Bounds) => void;
   readonly distance: (a: Float32Array, b: Float32Array) => number;
 }
 
 export const GEOMETRIES: Readonly<Record<AttackNorm, Geometry>> = {
   Linf: { project: projectLinf, randomStart: randomStartLinf, ascend: ascendLinf, distance: distanceLinf },
   L2: { project: projectL2, randomStart: randomStartL2, ascend: ascendL2, distance: distanceL2 },
+  L1: { project: projectL1, randomStart: randomStartL1, ascend: ascendL1, distance: distanceL1 },
 };

@@ -29,7 +29,7 @@ export function distanceL2(a: Float32Array, b: Float32Array): number {
  */
 export function projectL2(point: Float32Array, centre: Float32Array, { eps, bounds: [low, high] }: Ball, out: Float32Array = new Float32Array(point.length)): Float32Array {
   expectSameLength('projectL2', point, centre);
-  const source = out === point ? point.slice() : point;
+  let source = point;
   let scale = Math.min(1, eps / (distanceL2(point, centre) + TINY));
   for (let attempt = 1; ; attempt *= 2) {
     for (let i = 0; i < source.length; i++) {
@@ -39,7 +39,8 @@ export function projectL2(point: Float32Array, centre: Float32Array, { eps, boun
     // Rounding many coordinates the same way can lengthen the difference beyond its slack.
     const length = distanceL2(out, centre);
     if (!(length > longest(eps))) return out;
-    scale *= Math.max(0, 1 - attempt * (1 - eps / length));
+    source = out;
+    scale = Math.max(0, 1 - attempt * (1 - eps / length));
   }
 }
 

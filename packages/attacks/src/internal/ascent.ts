@@ -51,7 +51,7 @@ export function ascend(problem: Problem, options: AscentOptions): BestPoints {
       batch.forEach((row, i) => {
         if (!active(row)) return;
         const point = rowOf(points, row, size);
-        step(point, rowOf(measured.gradient!, i, size), options.stepSize, point);
+        step(point, rowOf(measured.gradient!, i, size), options.stepSize, point, options.bounds);
         project(point, rowOf(inputs, row, size), options, point);
       });
       batch = compactRows(batch, active);

@@ -6,6 +6,7 @@ import { type LossName, LOSSES } from '../losses/losses.js';
 import type { RowLoss } from '../losses/row-loss.js';
 import { createBest, keepBest } from './best.js';
 import { compactRows } from './compact.js';
+import { ascendInL1 } from './l1-ascent.js';
 import { measure } from './measure.js';
 import { type BestPoints, type Problem, exampleRng, rowOf } from './problem.js';
 import { type ApgdVariant, type StepControl, checkpoints, createStepControl } from './step-control.js';
@@ -18,6 +19,8 @@ export interface AscentRun extends Ball {
   readonly steps: number;
   readonly restarts: number;
   readonly variant: ApgdVariant;
+  /** L1 alone: first in balls of three and two times the radius. */
+  readonly multiEps: boolean;
 }
 
 export interface AutoAscentOptions extends AscentRun {
@@ -33,13 +36,19 @@ export function autoAscend(problem: Problem, options: AutoAscentOptions): BestPo
   for (let restart = 0; restart < options.restarts; restart++) {
     standing = compactRows(standing, (row) => best.wrong[row] === 0);
     if (standing.length === 0) break;
-    ascendOnce(problem, options, LOSSES[options.loss], best, standing, restart);
+    ascendBy(options.norm)(problem, options, LOSSES[options.loss], best, standing, restart);
   }
   return best;
 }
 
-/** One restart over the rows that still stand; eq. numbers of Croce & Hein 2020, Algorithm 1. */
-export function ascendOnce(problem: Problem, options: AscentRun, rowLoss: RowLoss, best: BestPoints, standing: readonly number[], restart: number): void {
+/** One restart over the rows that still stand. */
+type Ascend = (problem: Problem, options: AscentRun, rowLoss: RowLoss, best: BestPoints, standing: readonly number[], restart: number) => void;
+
+/** How AutoPGD climbs in a norm. */
+export const ascendBy = (norm: AttackNorm): Ascend => (norm === 'L1' ? ascendInL1 : ascendWithMomentum);
+
+/** For L-inf and L2; eq. numbers of Croce & Hein 2020, Algorithm 1. */
+function ascendWithMomentum(problem: Problem, options: AscentRun, rowLoss: RowLoss, best: BestPoints, standing: readonly number[], restart: number): void {
   const { inputs, size, context } = problem;
   const { norm, steps, eps, variant } = options;
   const { project, randomStart, ascend } = GEOMETRIES[norm];
@@ -87,7 +96,7 @@ export function ascendOnce(problem: Problem, options: AscentRun, rowLoss: RowLos
         if (!original) old.set(point);
       }
       const centre = rowOf(inputs, row, size);
-      ascend(point, gradient, control.stepSize(), trial);
+      ascend(point, gradient, control.stepSize(), trial, options.bounds);
       project(trial, centre, options, trial);
       const a = t === 0 ? 1 : MOMENTUM;
       for (let k = 0; k < size; k++) {

@@ -1,5 +1,5 @@
 import { type Bounds, type Compile, expectArgument, expectNumber, expectOneOf } from '@moe/core';
-import type { AttackNorm } from '../geometry/geometry.js';
+import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
 import { type LossName, LOSSES } from '../losses/losses.js';
 
 /** Options that every gradient attack of this package takes. */
@@ -29,7 +29,7 @@ export const SHARED_KEYS = ['eps', 'norm', 'loss', 'bounds', 'label', 'compile']
 
 export function expectSharedOptions(caller: string, { eps, norm, loss, bounds, label }: Recorded<GradientAttackOptions>, compile: Compile | undefined): void {
   expectNumber(caller, 'eps', eps, 0);
-  expectOneOf(caller, 'norm', norm, ['Linf', 'L2']);
+  expectOneOf(caller, 'norm', norm, Object.keys(GEOMETRIES) as AttackNorm[]);
   expectOneOf(caller, 'loss', loss, Object.keys(LOSSES) as LossName[]);
   expectArgument(caller, 'bounds', Array.isArray(bounds) && bounds.length === 2, 'be [low, high]', bounds);
   expectNumber(caller, 'bounds[0]', bounds[0]);
@@ -37,6 +37,11 @@ export function expectSharedOptions(caller: string, { eps, norm, loss, bounds, l
   expectArgument(caller, 'bounds', bounds[0] < bounds[1], 'rise', bounds);
   expectArgument(caller, 'label', typeof label === 'string', 'be a string', label);
   expectArgument(caller, 'compile', compile === undefined || typeof compile === 'function', 'be a function', compile, "Pass jit of '@moe/backend'.");
+}
+
+export function expectMultiEps(caller: string, multiEps: boolean, norm: AttackNorm): void {
+  expectArgument(caller, 'multiEps', typeof multiEps === 'boolean', 'be true or false', multiEps);
+  expectArgument(caller, 'multiEps', !multiEps || norm === 'L1', `be false for ${norm}`, multiEps, 'Larger balls help in L1 alone.');
 }
 
 export const nameOf = (kind: string, label: string): string => (label === '' ? kind : `${kind}:${label}`);

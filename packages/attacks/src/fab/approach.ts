@@ -1,0 +1,132 @@
+// Shapes: B batch, D numbers of one example.
+import { type Bounds, throwIfAborted } from '@moe/core';
+import type { Ball } from '../geometry/ball.js';
+import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
+import { projectHyperplane } from '../geometry/hyperplane.js';
+import { compactRows } from '../internal/compact.js';
+import { measure } from '../internal/measure.js';
+import { type BestPoints, type Problem, rowOf } from '../internal/problem.js';
+import { cwRow } from '../losses/cw-loss.js';
+import { type Boundaries, createBoundaries, findBoundaries } from './boundary.js';
+
+// Croce & Hein 2020, Sec. 3 and released code.
+const MOST_BIAS = 0.1;
+const OVERSHOOT = 1.05;
+const BACKWARD = 0.9;
+const LEAST_DISTANCE = 1e-8;
+
+/** One run of FAB over the rows that still stand. */
+export interface Approach extends Ball {
+  readonly norm: AttackNorm;
+  readonly steps: number;
+  /** Classes to make for: of each list, every row takes its own; where there are several, the one whose boundary looks nearest. */
+  readonly aims: readonly Int32Array[];
+  /** First points, row-major `[B,D]`; written to. */
+  readonly points: Float32Array;
+  readonly standing: readonly number[];
+  readonly best: BestPoints;
+  /** Number of this run, and of all, for progress. */
+  readonly run: number;
+  readonly runs: number;
+}
+
+/** Nearest misclassified point of each row that was met so far, and how far away it is. */
+interface Nearest {
+  readonly points: Float32Array;
+  readonly distances: Float64Array;
+}
+
+/** Walks every row towards its boundary, then along the way to the nearest point found; takes over the first point within `eps`. */
+export function approach(problem: Problem, options: Approach): void {
+  const { inputs, size, rows, caller, context } = problem;
+  const { norm, bounds, steps, aims, points, best, run, runs } = options;
+  const boundaries = createBoundaries(problem);
+  const nearest: Nearest = { points: inputs.slice(), distances: new Float64Array(rows).fill(Infinity) };
+  const move = mover(norm, bounds, size);
+  const active = (row: number): boolean => best.wrong[row] === 0;
+  let batch = compactRows(options.standing, active);
+
+  for (let step = 0; step < steps && batch.length > 0; step++) {
+    throwIfAborted(caller, context.signal);
+    findBoundaries(problem, norm, aims, points, batch, boundaries);
+    for (const row of batch) {
+      if (!active(row)) continue;
+      const [point, clean] = [rowOf(points, row, size), rowOf(inputs, row, size)];
+      // A start, or a point stepped back to, may be misclassified itself.
+      if (boundaries.wrong[row] === 1) meet(problem, options, nearest, row, point);
+      if (active(row)) move(point, clean, boundaries, row);
+    }
+    const judged = measure(problem, cwRow, points, batch, false);
+    let [total, count] = [0, 0];
+    batch.forEach((row, i) => {
+      if (!active(row)) return;
+      total += judged.loss[i]!;
+      count++;
+      if (judged.wrong[i] === 0) return;
+      const [point, clean] = [rowOf(points, row, size), rowOf(inputs, row, size)];
+      meet(problem, options, nearest, row, point);
+      for (let k = 0; k < size; k++) point[k] = clean[k]! + BACKWARD * (point[k]! - clean[k]!);
+    });
+    context.onStep?.({ step: run * steps + step, steps: runs * steps, meanLoss: total / Math.max(count, 1) });
+    batch = compactRows(batch, active);
+  }
+  tryEdge(problem, options, nearest);
+}
+
+/** A step towards the boundary, biased towards the point of it that is nearest to the clean input. */
+function mover(norm: AttackNorm, bounds: Bounds, size: number): (point: Float32Array, clean: Float32Array, boundaries: Boundaries, row: number) => void {
+  const { distance } = GEOMETRIES[norm];
+  const [low, high] = bounds;
+  const origin = new Float32Array(size);
+  const [fromPoint, fromClean] = [new Float32Array(size), new Float32Array(size)];
+  return (point, clean, { gaps, normals }, row) => {
+    const [gap, normal] = [gaps[row]!, rowOf(normals, row, size)];
+    projectHyperplane(norm, point, normal, -gap, bounds, fromPoint);
+    // The boundary as linearised at the point, seen from the clean input.
+    let ahead = 0;
+    for (let k = 0; k < size; k++) ahead += normal[k]! * (clean[k]! - point[k]!);
+    projectHyperplane(norm, clean, normal, -(gap + ahead), bounds, fromClean);
+    const [a, b] = [Math.max(distance(fromPoint, origin), LEAST_DISTANCE), Math.max(distance(fromClean, origin), LEAST_DISTANCE)];
+    const bias = Math.min(a / (a + b), MOST_BIAS);
+    for (let k = 0; k < size; k++) {
+      const moved = (1 - bias) * (point[k]! + OVERSHOOT * fromPoint[k]!) + bias * (clean[k]! + OVERSHOOT * fromClean[k]!);
+      point[k] = Math.min(Math.max(moved, low), high);
+    }
+  };
+}
+
+/** Notes a misclassified point; within `eps` its row is done. */
+function meet({ inputs, size }: Problem, options: Approach, nearest: Nearest, row: number, point: Float32Array): void {
+  const { distance, project } = GEOMETRIES[options.norm];
+  const { best, eps } = options;
+  const clean = rowOf(inputs, row, size);
+  const away = distance(point, clean);
+  if (away < nearest.distances[row]!) {
+    nearest.distances[row] = away;
+    rowOf(nearest.points, row, size).set(point);
+  }
+  if (away > eps || best.wrong[row] === 1) return;
+  best.wrong[row] = 1;
+  project(point, clean, options, rowOf(best.points, row, size));
+}
+
+/** Where the way to the nearest point found leaves the ball, for rows where that point was not near enough. */
+function tryEdge(problem: Problem, options: Approach, nearest: Nearest): void {
+  const { inputs, size } = problem;
+  const { best, eps, norm, points } = options;
+  const open = (row: number): boolean => best.wrong[row] === 0 && nearest.distances[row]! < Infinity;
+  const batch = compactRows(options.standing, open);
+  if (batch.length === 0) return;
+  for (const row of batch) {
+    const [point, clean, end] = [rowOf(points, row, size), rowOf(inputs, row, size), rowOf(nearest.points, row, size)];
+    const share = Math.min(1, eps / nearest.distances[row]!);
+    for (let k = 0; k < size; k++) point[k] = clean[k]! + share * (end[k]! - clean[k]!);
+    GEOMETRIES[norm].project(point, clean, options, point);
+  }
+  const { wrong } = measure(problem, cwRow, points, batch, false);
+  batch.forEach((row, i) => {
+    if (!open(row) || wrong[i] === 0) return;
+    best.wrong[row] = 1;
+    rowOf(best.points, row, size).set(rowOf(points, row, size));
+  });
+}
