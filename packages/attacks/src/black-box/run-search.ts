@@ -1,11 +1,11 @@
 import { paddedSize } from '../internal/compact.js';
 import { type Judgement, measurePoints } from '../internal/measure.js';
-import type { BestPoints, Problem } from '../internal/problem.js';
+import type { Problem } from '../internal/problem.js';
 import { cwRow } from '../losses/cw-loss.js';
-import type { Query, Search } from './query-attack.js';
+import type { Query } from './query-attack.js';
 
-/** Runs a search on a model of this process. */
-export function runSearch(problem: Problem, search: Search): BestPoints {
+/** Runs a search on a model of this process; returns what it returns. */
+export function runSearch<Result>(problem: Problem, search: Generator<Query, Result, Judgement>): Result {
   let most = 0;
   let turn = search.next();
   while (!turn.done) {

@@ -2,6 +2,7 @@ import type { Bounds, Rng } from '@moe/core';
 import type { Ball, StartKind } from './ball.js';
 import { ascendL1, distanceL1, projectL1, randomStartL1 } from './l1.js';
 import { ascendL2, distanceL2, projectL2, randomStartL2 } from './l2.js';
+import { lengthL1, lengthL2, lengthLinf } from './lengths.js';
 import { ascendLinf, distanceLinf, projectLinf, randomStartLinf } from './linf.js';
 
 /** Norms that the gradient attacks of this package know. */
@@ -13,10 +14,12 @@ export interface Geometry {
   readonly randomStart: (centre: Float32Array, ball: Ball, kind: StartKind, rng: Rng, out: Float32Array) => Float32Array;
   readonly ascend: (point: Float32Array, gradient: Float32Array, stepSize: number, out: Float32Array, bounds: Bounds) => void;
   readonly distance: (a: Float32Array, b: Float32Array) => number;
+  /** Length of a gradient in the dual norm: how fast its function can change per unit of distance. */
+  readonly dualLength: (gradient: Float32Array) => number;
 }
 
 export const GEOMETRIES: Readonly<Record<AttackNorm, Geometry>> = {
-  Linf: { project: projectLinf, randomStart: randomStartLinf, ascend: ascendLinf, distance: distanceLinf },
-  L2: { project: projectL2, randomStart: randomStartL2, ascend: ascendL2, distance: distanceL2 },
-  L1: { project: projectL1, randomStart: randomStartL1, ascend: ascendL1, distance: distanceL1 },
+  Linf: { project: projectLinf, randomStart: randomStartLinf, ascend: ascendLinf, distance: distanceLinf, dualLength: lengthL1 },
+  L2: { project: projectL2, randomStart: randomStartL2, ascend: ascendL2, distance: distanceL2, dualLength: lengthL2 },
+  L1: { project: projectL1, randomStart: randomStartL1, ascend: ascendL1, distance: distanceL1, dualLength: lengthLinf },
 };

@@ -1,5 +1,6 @@
 import type { Rng } from '@moe/core';
 import { type Ball, type StartKind, expectSameLength } from './ball.js';
+import { lengthL2 } from './lengths.js';
 
 const TINY = 1e-12; // Croce & Hein 2020, released code
 /** Longest difference accepted after rounding to float32; half the slack that attacks promise. */
@@ -65,8 +66,6 @@ export function randomStartL2(centre: Float32Array, ball: Ball, kind: StartKind,
 
 /** `point + stepSize · gradient / (‖gradient‖₂ + 1e-12)`, into `out`. */
 export function ascendL2(point: Float32Array, gradient: Float32Array, stepSize: number, out: Float32Array): void {
-  let total = 0;
-  for (let i = 0; i < gradient.length; i++) total += gradient[i]! ** 2;
-  const scale = stepSize / (Math.sqrt(total) + TINY);
+  const scale = stepSize / (lengthL2(gradient) + TINY);
   for (let i = 0; i < point.length; i++) out[i] = point[i]! + scale * gradient[i]!;
 }

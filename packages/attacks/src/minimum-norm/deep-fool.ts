@@ -1,0 +1,98 @@
+import { type Bounds, expectInteger, expectKnownKeys, expectNumber, throwIfAborted } from '@moe/core';
+import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
+import { projectHyperplane } from '../geometry/hyperplane.js';
+import { compactRows } from '../internal/compact.js';
+import { type Measurement, measure } from '../internal/measure.js';
+import { freeze, nameOf } from '../internal/options.js';
+import { type Problem, rowOf } from '../internal/problem.js';
+import { rankTargets } from '../internal/rank-targets.js';
+import { cwRow } from '../losses/cw-loss.js';
+import { targetedRow } from '../losses/targeted-loss.js';
+import { gradientSearch } from './gradient-search.js';
+import { MINIMUM_NORM_KEYS, type MinimumNormAttack, type MinimumNormOptions, type RecordedMinimumNorm, expectMinimumNormOptions } from './minimum-norm-attack.js';
+import type { Nearest } from './nearest.js';
+
+export interface DeepFoolOptions extends MinimumNormOptions {
+  /** Steps at most. @defaultValue 50 (Moosavi-Dezfooli et al. 2016, released code) */
+  readonly steps?: number;
+  /** How many other classes are considered, most likely first; all where there are fewer. @defaultValue 9 (ten classes with the true one, released code) */
+  readonly targets?: number;
+  /** Share of a step that is added to cross the boundary. @defaultValue 0.02 (Moosavi-Dezfooli et al. 2016) */
+  readonly overshoot?: number;
+}
+
+/**
+ * DeepFool: steps to the nearest of the linearised decision boundaries until the class changes.
+ *
+ * @remarks
+ * Each step takes the shortest change that makes the logit of one of the `targets` equal to the true one, to first order. Exact for a linear model, up to the last halving of the way back
+ * to the boundary. Costs `targets` forward and backward passes a step.
+ *
+ * Differs from the source: changes within the bounds are exact, the class that can be reached most cheaply within the bounds is taken, and the way to the point found is halved at last.
+ *
+ * @returns A frozen attack; its `options` hold every default.
+ * @throws {@link ArgumentError} if an option is unknown or out of range.
+ * @see {@link https://arxiv.org/abs/1511.04599 | Moosavi-Dezfooli et al. 2016}, Algorithm 2 and Sec. 3.3.
+ *
+ * @example
+ * const { distances } = deepFool({ norm: 'L2' }).perturb(model, inputs, labels, { rng: createRng(1) });
+ */
+export function deepFool(options: DeepFoolOptions = {}): MinimumNormAttack<RecordedMinimumNorm<DeepFoolOptions>> {
+  expectKnownKeys('deepFool', options, [...MINIMUM_NORM_KEYS, 'steps', 'targets', 'overshoot']);
+  const { eps, norm = 'L2', bounds = [0, 1], label = '', steps = 50, targets = 9, overshoot = 0.02 } = options;
+  const filled = freeze({ ...(eps !== undefined && { eps }), norm, bounds, label, steps, targets, overshoot });
+  expectMinimumNormOptions('deepFool', filled);
+  expectInteger('deepFool', 'steps', steps, 1);
+  expectInteger('deepFool', 'targets', targets, 1);
+  expectNumber('deepFool', 'overshoot', overshoot, 0);
+  return gradientSearch(nameOf('deepFool', label), filled, (problem, nearest, clean) => search(problem, filled, nearest, clean));
+}
+
+function search(problem: Problem, { norm, bounds, steps, targets, overshoot }: RecordedMinimumNorm<DeepFoolOptions>, nearest: Nearest, clean: Measurement): void {
+  const { inputs, labels, rows, size, caller, context } = problem;
+  const [low, high] = bounds;
+  const points = inputs.slice();
+  const ranked = rankTargets(clean.logits, labels, targets);
+  const standing = (row: number): boolean => nearest.distances[row] === Infinity;
+  let batch = compactRows(Array.from({ length: rows }, (_, row) => row), standing);
+  for (let step = 0; step < steps && batch.length > 0; step++) {
+    throwIfAborted(caller, context.signal);
+    const changes = shortestChanges(problem, norm, bounds, points, batch, ranked);
+    for (const row of batch) {
+      if (!standing(row)) continue;
+      const [point, change] = [rowOf(points, row, size), rowOf(changes, row, size)];
+      for (let k = 0; k < size; k++) point[k] = Math.min(Math.max(point[k]! + (1 + overshoot) * change[k]!, low), high);
+    }
+    const { loss, wrong } = measure(problem, cwRow, points, batch, false);
+    const left = batch.filter(standing);
+    context.onStep?.({ step, steps, meanLoss: batch.reduce((total, row, i) => total + (standing(row) ? loss[i]! : 0), 0) / Math.max(1, left.length) });
+    batch.forEach((row, i) => void (standing(row) && wrong[i] === 1 && nearest.meet(row, rowOf(points, row, size))));
+    batch = compactRows(batch, standing);
+  }
+}
+
+/** Of each row the shortest change that reaches one of the linearised boundaries, `[B,D]`; one that reaches none only where none can be. */
+function shortestChanges(problem: Problem, norm: AttackNorm, bounds: Bounds, points: Float32Array, batch: readonly number[], ranked: readonly Int32Array[]): Float32Array {
+  const { size, rows } = problem;
+  const { distance } = GEOMETRIES[norm];
+  const changes = new Float32Array(points.length);
+  const shortest = new Float64Array(rows).fill(Infinity);
+  const [change, origin] = [new Float32Array(size), new Float32Array(size)];
+  for (const aims of ranked) {
+    const { loss, gradient } = measure(problem, targetedRow('cw', aims), points, batch, true);
+    batch.forEach((row, i) => {
+      const normal = rowOf(gradient!, i, size);
+      projectHyperplane(norm, rowOf(points, row, size), normal, -loss[i]!, bounds, change);
+      let reached = loss[i]!;
+      for (let k = 0; k < size; k++) reached += normal[k]! * change[k]!;
+      // Where the bounds do not let it arrive, any class that can be reached is nearer.
+      const length = distance(change, origin) + (reached < 1e-3 * loss[i]! ? UNREACHED : 0);
+      if (length >= shortest[row]!) return;
+      shortest[row] = length;
+      rowOf(changes, row, size).set(change);
+    });
+  }
+  return changes;
+}
+
+const UNREACHED = 1e30;
