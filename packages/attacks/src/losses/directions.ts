@@ -1,15 +1,21 @@
 // Shapes: N rows, M classes.
-import { type Tensor1D, type Tensor2D, add, argMax, cast, div, expandDims, fill, mul, oneHot, reshape, slice, softmax, sub, sum, tidy, topk, where } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor1D, type Tensor2D, add, argMax, cast, div, expandDims, fill, mul, oneHot, reshape, slice, softmax, sub, sum, tidy, topk, where } from '@tensorflow/tfjs-core';
 import type { LossName } from './losses.js';
 
-/** ∂loss/∂logits `[N,M]` divided by the scale of the row loss of the same name, computed on the engine; labels outside `[0, M)` are nobody's. */
-export type Direction = (logits: Tensor2D, labels: Tensor1D) => Tensor2D;
+/**
+ * ∂loss/∂logits `[N,M]` divided by the scale of the row loss of the same name, computed on the engine.
+ *
+ * @param reference - what the loss compares with: labels `[N]` int32, of which those outside `[0, M)` are nobody's; for `'kl'` the logits of the clean inputs, `[N,M]`.
+ */
+type Direction = (logits: Tensor2D, reference: Tensor) => Tensor2D;
 
 // The wasm engine writes integers whatever dtype oneHot is asked for, hence the cast.
-const unit = (classes: Tensor1D, count: number): Tensor2D => cast(oneHot(classes, count), 'float32') as Tensor2D;
+const unit = (classes: Tensor, count: number): Tensor2D => cast(oneHot(classes, count), 'float32') as Tensor2D;
 
 /** Logits of the wrong classes; minus infinity at the true one. */
 const rivals = (logits: Tensor2D, truth: Tensor2D): Tensor2D => where(cast(truth, 'bool'), fill(logits.shape, -Infinity), logits);
+
+const klDirection: Direction = (logits, clean) => tidy(() => sub(softmax(logits), softmax(clean as Tensor2D)));
 
 const ceDirection: Direction = (logits, labels) =>
   tidy(() => {
@@ -36,4 +42,4 @@ const dlrDirection: Direction = (logits, labels) =>
     return sub(margin, mul(expandDims(div(sum(mul(margin, logits), 1), spread), 1), widest));
   });
 
-export const DIRECTIONS: Readonly<Record<LossName, Direction>> = { ce: ceDirection, cw: cwDirection, dlr: dlrDirection };
+export const DIRECTIONS: Readonly<Record<LossName | 'kl', Direction>> = { ce: ceDirection, cw: cwDirection, dlr: dlrDirection, kl: klDirection };
