@@ -10,7 +10,8 @@ import { linearModel, predictions, tinyNet } from './models.js';
 
 export interface AttackTraits {
   readonly norm: AttackNorm;
-  readonly loss: LossName;
+  /** What is reported; `'zero-one'` is 1 for misclassified rows, else 0. */
+  readonly loss: LossName | 'zero-one';
   /** Whether `restarts` may be asked for. */
   readonly restarts: boolean;
   /** Whether the first run starts at the input and only later ones at random. @defaultValue false */
@@ -74,7 +75,7 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
             const points = tensor4d(adversarial, [5, ...SHAPE]);
             expect(success).toEqual(Array.from(predictions(net, points), (prediction, i) => Number(prediction !== labels[i])));
             const logits = net(points).dataSync() as Float32Array;
-            const expected = Array.from(labels, (label, i) => LOSSES[loss](logits, i * CLASSES, CLASSES, label, new Float32Array(logits.length), i).loss);
+            const expected = Array.from(labels, (label, i) => loss === 'zero-one' ? success[i]! : LOSSES[loss](logits, i * CLASSES, CLASSES, label, new Float32Array(logits.length), i).loss);
             expect(reported).toBeAllClose(expected, { rtol: 1e-4, atol: 1e-5 });
           });
         }),
