@@ -1,4 +1,4 @@
-import { type Attack, type Bounds, expectKnownKeys, expectOneOf } from '@moe/core';
+import { type Attack, type Bounds, type Compile, expectKnownKeys, expectOneOf } from '@moe/core';
 import { apgd } from './apgd.js';
 import { apgdTargeted } from './apgd-targeted.js';
 import { fab } from './fab/fab.js';
@@ -14,6 +14,8 @@ export interface AutoAttackOptions {
   readonly norm?: AttackNorm;
   /** Range of valid inputs. @defaultValue [0, 1] */
   readonly bounds?: Bounds;
+  /** Compiles the passes of every part, see `GradientAttackOptions.compile`. @defaultValue passes run as they are */
+  readonly compile?: Compile;
   /**
    * `'standard'`: APGD-CE, targeted APGD, targeted FAB, Square. `'quick'`: the first two, which decide nearly every example of models without masked gradients, at less than a
    * third of the cost. `'plus'`: APGD-CE and APGD-DLR with 5 restarts each, untargeted FAB with 5, Square, targeted APGD, targeted FAB. @defaultValue 'standard'
@@ -38,7 +40,7 @@ const VERSIONS = ['standard', 'quick', 'plus'] as const;
  * const result = await evaluate({ model, data, attacks: [autoAttack({ eps: 8 / 255 })], seed: 1, limit: 200 });
  */
 export function autoAttack(options: AutoAttackOptions): Attack<SequenceOptions> {
-  expectKnownKeys('autoAttack', options, ['eps', 'norm', 'bounds', 'version']);
+  expectKnownKeys('autoAttack', options, ['eps', 'norm', 'bounds', 'compile', 'version']);
   const { version = 'standard', ...shared } = options;
   expectOneOf('autoAttack', 'version', version, VERSIONS);
   return sequence(`autoAttack:${version}`, partsOf(version, shared));

@@ -1,6 +1,7 @@
 // Shapes: B batch, D numbers of one example, N points of one query.
 import type { Attack, Bounds } from '@moe/core';
 import type { AttackNorm } from '../geometry/geometry.js';
+import type { PassesOf } from '../internal/compiled-passes.js';
 import type { BestPoints, Task } from '../internal/problem.js';
 import { createProblem, toPerturbation } from '../internal/problem.js';
 import type { Judgement } from '../internal/measure.js';
@@ -35,15 +36,19 @@ export interface QueryAttack<Options extends QueryAttackOptions = QueryAttackOpt
   readonly search: (task: Task) => Search;
 }
 
-/** Makes a frozen attack out of its search. */
-export function queryAttack<Options extends QueryAttackOptions>(name: string, options: Options, access: QueryAttack['access'], search: (task: Task) => Search): QueryAttack<Options> {
+/**
+ * Makes a frozen attack out of its search.
+ *
+ * @param passesOf - compiled passes over models of this process. @defaultValue passes run as they are
+ */
+export function queryAttack<Options extends QueryAttackOptions>(name: string, options: Options, access: QueryAttack['access'], search: (task: Task) => Search, passesOf?: PassesOf): QueryAttack<Options> {
   return Object.freeze<QueryAttack<Options>>({
     name,
     options,
     access,
     search,
     perturb: (model, inputs, labels, context) => {
-      const problem = createProblem(name, model, inputs, labels, context, options.bounds);
+      const problem = createProblem(name, model, inputs, labels, context, options.bounds, passesOf);
       return toPerturbation(problem, runSearch(problem, search(problem)));
     },
   });

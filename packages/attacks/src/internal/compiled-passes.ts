@@ -2,8 +2,7 @@
 import '../gradients.js';
 import { type GradSaveFunc, type Tensor, type Tensor2D, clone, customGrad, valueAndGrad } from '@tensorflow/tfjs-core';
 import type { Compile, LogitsFn } from '@moe/core';
-import { DIRECTIONS } from '../losses/directions.js';
-import type { AttackLoss } from './objective.js';
+import { DIRECTIONS, type DirectionName } from '../losses/directions.js';
 import { differentiate } from './differentiate.js';
 import { runModel } from './run-model.js';
 
@@ -18,7 +17,7 @@ export interface Passes {
 /** Passes over a model; `undefined` where they are not compiled. */
 export type PassesOf = (model: LogitsFn) => Passes | undefined;
 
-function compilePasses(caller: string, model: LogitsFn, loss: AttackLoss, compile: Compile): Passes {
+function compilePasses(caller: string, model: LogitsFn, loss: DirectionName, compile: Compile): Passes {
   return {
     forward: compile((inputs: Tensor) => runModel(caller, model, inputs)),
     differentiated: compile((inputs: Tensor, reference: Tensor) => {
@@ -34,7 +33,7 @@ function compilePasses(caller: string, model: LogitsFn, loss: AttackLoss, compil
 }
 
 /** Compiles the passes over each model that is attacked once. */
-export function compiledPasses(caller: string, loss: AttackLoss, compile: Compile | undefined): PassesOf {
+export function compiledPasses(caller: string, loss: DirectionName, compile: Compile | undefined): PassesOf {
   if (compile === undefined) return () => undefined;
   const known = new WeakMap<LogitsFn, Passes>();
   return (model) => {

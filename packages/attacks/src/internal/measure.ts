@@ -121,8 +121,9 @@ function measureOnce(problem: Problem, rowLoss: RowLoss, points: Float32Array, r
   return { logits, ...judgement, gradient };
 }
 
-/** What a compiled loss compares some rows with: the logits of their clean inputs, or their labels. */
-function reference({ labels, cleanLogits, rows: all }: Problem, rows: readonly number[]): Tensor {
+/** What a compiled loss compares some rows with: the logits of their clean inputs, their labels, or these and the classes aimed at. */
+function reference({ labels, aims, cleanLogits, rows: all }: Problem, rows: readonly number[]): Tensor {
+  if (aims !== undefined) return tensor2d(rows.flatMap((row) => [labels[row]!, aims[row]!]), [rows.length, 2], 'int32');
   if (cleanLogits === undefined) return tensor1d(rows.map((row) => labels[row]!), 'int32');
   const classes = cleanLogits.length / all;
   return tensor2d(pickRows(cleanLogits, rows, classes), [rows.length, classes]);

@@ -36,6 +36,8 @@ export interface Problem extends Task {
   readonly compiled: Passes | undefined;
   /** Logits of the clean inputs, row-major `[B,M]`, for a loss that compares with them. */
   readonly cleanLogits: Float32Array | undefined;
+  /** Class that the loss of each row aims at, `[B]`, where any wrong class will do. */
+  readonly aims: Int32Array | undefined;
   /** Streams of the next pass's noise, one for each draw; a row that still stands has seen every pass, so it has the same noise in any batch. */
   readonly nextNoise: () => readonly Rng[];
 }
@@ -55,7 +57,7 @@ export function createProblem(caller: string, model: LogitsFn, inputs: Tensor, l
   const compiled = passesOf(model);
   expectInteger(caller, 'draws', draws, 1);
   expectArgument(caller, 'draws', draws === 1 || compiled === undefined, 'be 1 for compiled passes', draws, 'They have no noise: leave out compile.');
-  return { ...task, model, compiled, cleanLogits: undefined, nextNoise: noiseOf(caller, context.rng, draws) };
+  return { ...task, model, compiled, cleanLogits: undefined, aims: undefined, nextNoise: noiseOf(caller, context.rng, draws) };
 }
 
 function noiseOf(caller: string, rng: Rng, draws: number): () => Rng[] {
