@@ -25,9 +25,8 @@ const COMPARISONS: readonly Comparison[] = [
       'input-gradient-eager': undefined,
       'input-gradient-layers': 1,
       'pgd-step': 0.97,
-      'pgd-step-eager': undefined,
+      'pgd-step-jit': undefined,
       'train-step': 1,
-      'train-step-eager': undefined,
     },
     layers: true,
     rounds: 4,
@@ -38,7 +37,7 @@ const COMPARISONS: readonly Comparison[] = [
 const MEMORY_LIMIT = 1.25;
 
 /** The peer knows only one way to do a thing. */
-const peersTask = (task: string): string => task.replace(/-(layers|eager)$/, '');
+const peersTask = (task: string): string => task.replace(/-(layers|eager|jit)$/, '');
 
 /** What a side answers when it is ready. */
 interface Prepared {

@@ -1,14 +1,15 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { layerNorm } from '../../ops/transformer.js';
-import { PartLayer, type PartOf } from '../part-layer.js';
+import type { LayerPart } from '../../spec/parts.js';
 import { onlyTensor } from '../weighted-layer.js';
 import { type WeightSpec, layerNormWeights } from '../weights.js';
+import { TokenLayer } from './token-layer.js';
 
 /** Layer norm over the last axis, eps 1e-6. */
-export class LayerNorm extends PartLayer<'layerNorm'> {
+export class LayerNorm extends TokenLayer {
   static readonly className = 'MoeLayerNorm';
 
-  protected describe(): PartOf<'layerNorm'> {
+  get part(): LayerPart {
     return { kind: 'layerNorm' };
   }
 
