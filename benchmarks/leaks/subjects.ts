@@ -1,30 +1,10 @@
 // Shapes: B batch, H W pixels, C channels, M classes.
-import { crossEntropy, sgd } from '@moe/adv-train';
 import { pgd } from '@moe/attacks';
 import { jit } from '@moe/backend';
 import { connectCluster } from '@moe/backend/node';
-import { createRng } from '@moe/core';
+import { type Compile, createRng } from '@moe/core';
 import { logitsFn, modelWeights, moeModel } from '@moe/layers';
-import {
-  type Tensor,
-  type Tensor1D,
-  type Tensor2D,
-  type Tensor4D,
-  add,
-  conv2d,
-  dispose,
-  matMul,
-  maxPool,
-  neg,
-  ones,
-  relu,
-  reshape,
-  tensor,
-  tensor1d,
-  tidy,
-  valueAndGrads,
-  zerosLike,
-} from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor1D, dispose, neg, ones, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { type Sequential, layers, sequential } from '@tensorflow/tfjs-layers';
 import { steppedTraining } from '../pytorch/training.js';
 
@@ -32,8 +12,6 @@ const BATCH = 8;
 const IMAGES = [BATCH, 12, 12, 1] as const;
 const CLASSES = 10;
 const FILTERS = 8;
-/** Pixels per side after the pooling. */
-const POOLED = 6;
 
 /** What is repeated; `close` comes after the last time. */
 interface Subject {
@@ -61,36 +39,11 @@ function network(): Sequential {
   });
 }
 
-/** The step of `train`, run as it comes. */
-function eagerTraining(): Subject {
+/** The step of `train`, run as it comes or in one call. */
+function training(compile?: Compile): Subject {
   const model = network();
   const batch = { inputs: images(), labels: labels(), ids: labels(), shape: IMAGES };
-  return { step: steppedTraining(moeModel(model), modelWeights(model), batch) };
-}
-
-/** A step of training with momentum in one call; new weights replace the old. */
-function compiledTraining(): Subject {
-  const rng = createRng(3);
-  const shapes = [[3, 3, 1, FILTERS], [FILTERS], [POOLED * POOLED * FILTERS, CLASSES], [CLASSES]];
-  let weights = shapes.map((shape) => tensor(rng.normal(shape.reduce((a, b) => a * b), 0, 0.1), shape));
-  let momenta: Tensor[] = weights.map((weight) => zerosLike(weight));
-  const [x, y] = [inputs(), targets()];
-  const optimizer = sgd({ momentum: 0.9 });
-  const logits = ([filter, shift, kernel, bias]: readonly Tensor[], t: Tensor): Tensor2D => {
-    const pooled = maxPool(relu(add(conv2d(t as Tensor4D, filter as Tensor4D, 1, 'same'), shift as Tensor1D)) as Tensor4D, 2, 2, 'valid');
-    return add(matMul(reshape(pooled, [BATCH, POOLED * POOLED * FILTERS]), kernel as Tensor2D), bias as Tensor1D);
-  };
-  const train = jit((w: readonly Tensor[], m: readonly Tensor[], t: Tensor) => {
-    const { value, grads } = valueAndGrads((...args: Tensor[]) => crossEntropy(logits(args, t), y))([...w]);
-    const updates = w.map((weight, i) => optimizer.update(weight, grads[i]!, [m[i]!], { learningRate: 1e-3, updates: 0 }));
-    return { value, weights: updates.map((update) => update.weight), momenta: updates.map(({ slots }) => slots[0]!) };
-  });
-  const step = (): void => {
-    const { value, weights: moved, momenta: filled } = train(weights, momenta, x);
-    dispose([value, ...weights, ...momenta]);
-    [weights, momenta] = [moved, filled];
-  };
-  return { step };
+  return { step: steppedTraining(moeModel(model), modelWeights(model), batch, compile) };
 }
 
 /** One step of projected gradient descent from a random start. */
@@ -118,6 +71,6 @@ async function exchange(): Promise<Subject> {
   return { step: async () => dispose(await cluster.allReduce(gradients, 'mean')), close: cluster.close };
 }
 
-export const SUBJECTS = { 'train-step': eagerTraining, 'train-step-jit': compiledTraining, 'pgd-step': attack, 'layers-train-on-batch': fit, 'all-reduce': exchange } as const;
+export const SUBJECTS = { 'train-step': () => training(), 'train-step-jit': () => training(jit), 'pgd-step': attack, 'layers-train-on-batch': fit, 'all-reduce': exchange } as const;
 
 export type SubjectName = keyof typeof SUBJECTS;

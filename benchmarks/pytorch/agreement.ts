@@ -32,7 +32,7 @@ const RULES: Readonly<Record<keyof Answers, readonly [differ: typeof largest, mo
  * Makes sure that both sides compute the same thing, before anything is timed.
  *
  * @param same - compares the ordinary model of tfjs, whose strided convolutions pad as `'same'` does.
- * @throws Error if the logits or the losses of two training steps differ by more than 1e-4 of their size, or input gradient or attack by more than 1e-2.
+ * @throws Error if the logits or the losses of four training steps differ by more than 1e-4 of their size, or input gradient or attack by more than 1e-2.
  */
 export async function expectAgreement(subject: string, [ours, theirs]: readonly [Side, Side], same: boolean): Promise<void> {
   const a = await ours.ask<Answers>({ do: 'check', same });

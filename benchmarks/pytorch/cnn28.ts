@@ -1,7 +1,7 @@
 // Shapes: B batch, H W pixels, C channels, M classes.
 import { crossEntropy, sgd } from '@moe/adv-train';
 import { type Rng, createRng } from '@moe/core';
-import { Reduction, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, add, conv2d, dispose, grad, losses, matMul, maxPool, oneHot, relu, reshape, tensor, tensor1d, tidy, valueAndGrads, zerosLike } from '@tensorflow/tfjs-core';
+import { Reduction, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, add, conv2d, dispose, grad, losses, matMul, maxPool, oneHot, relu, reshape, scalar, tensor, tensor1d, tidy, valueAndGrads, zerosLike } from '@tensorflow/tfjs-core';
 import { compiled, compiledAttack } from './compiled.js';
 import type { Subject } from './subject.js';
 
@@ -53,9 +53,10 @@ export function cnn28(): Subject {
   const attack = compiledAttack(rowLoss, x, weights, ATTACK);
 
   const optimizer = sgd({ momentum: 0.9 });
+  const rate = scalar(LEARNING_RATE);
   const train = compiled((w: readonly Tensor[], m: readonly Tensor[]) => {
     const { value, grads } = valueAndGrads((...args: Tensor[]) => crossEntropy(logitsOf(args, x), y))([...w]);
-    const updates = w.map((weight, i) => optimizer.update(weight, grads[i]!, [m[i]!], { learningRate: LEARNING_RATE, updates: 0 }));
+    const updates = w.map((weight, i) => optimizer.update(weight, grads[i]!, [m[i]!], [rate]));
     return { value, weights: updates.map(({ weight }) => weight), momenta: updates.map(({ slots }) => slots[0]!) };
   }, weights, momenta);
   const trainStep = async (): Promise<number> => {

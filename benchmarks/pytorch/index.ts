@@ -25,8 +25,9 @@ const COMPARISONS: readonly Comparison[] = [
       'input-gradient-eager': undefined,
       'input-gradient-layers': 1,
       'pgd-step': 0.97,
-      'pgd-step-jit': undefined,
+      'pgd-step-eager': undefined,
       'train-step': 1,
+      'train-step-eager': undefined,
     },
     layers: true,
     rounds: 4,
@@ -37,7 +38,7 @@ const COMPARISONS: readonly Comparison[] = [
 const MEMORY_LIMIT = 1.25;
 
 /** The peer knows only one way to do a thing. */
-const peersTask = (task: string): string => task.replace(/-(layers|eager|jit)$/, '');
+const peersTask = (task: string): string => task.replace(/-(layers|eager)$/, '');
 
 /** What a side answers when it is ready. */
 interface Prepared {

@@ -1,10 +1,11 @@
 // Shapes: B batch, H W pixels, C channels, M classes.
 import { pgd } from '@moe/attacks';
-import { type LogitsFn, createRng } from '@moe/core';
+import { jit } from '@moe/backend';
+import { type Compile, type LogitsFn, createRng } from '@moe/core';
 import { logitsFn, modelWeights, moeModel, resnet } from '@moe/layers';
 import { Reduction, type Tensor, type Tensor1D, type Tensor2D, dispose, grad, losses, oneHot, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { compiled, compiledAttack } from './compiled.js';
+import { compiled } from './compiled.js';
 import { stockResnet } from './stock-resnet.js';
 import type { NamedTensor, Pass, Subject } from './subject.js';
 import { steppedTraining } from './training.js';
@@ -71,15 +72,18 @@ export function resnet18(): Subject {
   // The weights are variables, which compiled functions take with their present values.
   const forward = once(() => compiled((t: Tensor) => model(t), x));
   const inputGradient = once(() => compiled(gradientOf(model), x));
-  const compiledPgd = once(() => compiledAttack(rowLoss(model), x, [], ATTACK));
   const ordinary: LogitsFn = (t) => stock().apply(t) as Tensor2D;
   const passes: Record<string, Pass> = {
     function: { logits: () => forward()(x), inputGradient: () => inputGradient()(x) },
     layers: { logits: () => ordinary(x), inputGradient: () => gradientOf(ordinary)(x) },
   };
-  const attack = pgd({ ...ATTACK, start: 'none', goal: 'maxLoss' });
-  const attacked = () => attack.perturb(model, x, y, { rng: createRng(1) });
-  const trainStep = steppedTraining(moeModel(network), modelWeights(network), { inputs: images, labels, ids: labels, shape: imageShape });
+  const attackBy = (compile?: Compile) => {
+    const attack = pgd({ ...ATTACK, start: 'none', goal: 'maxLoss', ...(compile && { compile }) });
+    return () => attack.perturb(model, x, y, { rng: createRng(1) });
+  };
+  const [attackedEager, attacked] = [attackBy(), attackBy(jit)];
+  const trainBy = (compile?: Compile) => steppedTraining(moeModel(network), modelWeights(network), { inputs: images, labels, ids: labels, shape: imageShape }, compile);
+  const [trainEager, trainStep] = [once(() => trainBy()), once(() => trainBy(jit))];
   return {
     weights: () => weightsOf(network),
     images,
@@ -93,7 +97,7 @@ export function resnet18(): Subject {
       dispose(Object.values(found));
       return losses;
     },
-    trainStep,
+    trainStep: () => trainStep()(),
     tasks: {
       forward: () => forward()(x).dispose(),
       'forward-eager': () => model(x).dispose(),
@@ -101,8 +105,9 @@ export function resnet18(): Subject {
       'input-gradient-eager': () => gradientOf(model)(x).dispose(),
       'input-gradient-layers': () => gradientOf(ordinary)(x).dispose(),
       'pgd-step': () => dispose(Object.values(attacked())),
-      'pgd-step-jit': () => dispose(compiledPgd()([])),
-      'train-step': async () => void (await trainStep()),
+      'pgd-step-eager': () => dispose(Object.values(attackedEager())),
+      'train-step': async () => void (await trainStep()()),
+      'train-step-eager': async () => void (await trainEager()()),
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type Batch, type MoeModel, type Weight, expectArgument, expectInteger, expectKnownKeys } from '@moe/core';
+import { type Batch, type Compile, type MoeModel, type Weight, expectArgument, expectInteger, expectKnownKeys } from '@moe/core';
 import type { Json } from './checkpoint/fingerprint.js';
 import type { CheckpointStore } from './checkpoint/store.js';
 import { expectWeights } from './checkpoint/weights.js';
@@ -33,6 +33,12 @@ export interface TrainOptions {
   readonly onEvent?: (event: TrainEvent) => void | Promise<void>;
   /** Stops between two steps, after writing a checkpoint. */
   readonly signal?: AbortSignal;
+  /**
+   * Compiles the part of a step from its inputs to the new weights, e.g. `jit` of `@moe/backend`; no part of what a checkpoint compares. Weights are the same up to rounding, also
+   * where a resumed run compiles anew. Not for models that read values or draw noise while they train: those with routed layers or dropout.
+   * @defaultValue steps run as they are
+   */
+  readonly compile?: Compile;
 }
 
 const KEYS: readonly (keyof TrainOptions)[] = [
@@ -50,12 +56,13 @@ const KEYS: readonly (keyof TrainOptions)[] = [
   'checkpointEvery',
   'onEvent',
   'signal',
+  'compile',
 ];
 
 /** Checks every option; see `train` for what is thrown. */
 export function checkOptions(options: TrainOptions): void {
   expectKnownKeys('train', options, KEYS);
-  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, seed, checkpointEvery } = options;
+  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, seed, checkpointEvery, compile } = options;
   expectArgument('train', 'model', typeof model?.forward === 'function', 'be a MoeModel', model, 'Lift a function with plainModel(fn).');
   expectWeights('train', weights);
   const trainable = weights.filter((weight) => weight.trainable);
@@ -71,6 +78,7 @@ export function checkOptions(options: TrainOptions): void {
   expectArgument('train', 'schedule', typeof schedule?.rate === 'function', 'be a Schedule', schedule, 'Make one with constant({ base }).');
   expectInteger('train', 'seed', seed, 0);
   if (checkpointEvery !== undefined) expectInteger('train', 'checkpointEvery', checkpointEvery, 1);
+  expectArgument('train', 'compile', compile === undefined || typeof compile === 'function', 'be a function', compile, "Pass jit of '@moe/backend'.");
 }
 
 /** Everything about a run that decides its course, as plain JSON. */

@@ -1,12 +1,13 @@
 import { type Attack, expectInteger, expectKnownKeys, expectOneOf } from '@moe/core';
 import { attackTargets } from './internal/attack-targets.js';
 import { ascendBy } from './internal/auto-ascent.js';
-import { type GradientAttackOptions, expectMultiEps, expectSharedOptions, freeze, nameOf } from './internal/options.js';
+import { compiledPasses } from './internal/compiled-passes.js';
+import { type GradientAttackOptions, type Recorded, SHARED_KEYS, expectMultiEps, expectSharedOptions, freeze, nameOf } from './internal/options.js';
 import { createProblem } from './internal/problem.js';
 import type { ApgdVariant } from './internal/step-control.js';
 import { type TargetedLossName, targetedRow } from './losses/targeted-loss.js';
 
-export interface ApgdTargetedOptions extends Omit<GradientAttackOptions, 'loss' | 'compile'> {
+export interface ApgdTargetedOptions extends Omit<GradientAttackOptions, 'loss'> {
   /** Loss that is maximised; `'dlr'` is `'cw'` for fewer than four classes. @defaultValue 'dlr' */
   readonly loss?: TargetedLossName;
   /** How many classes are aimed at, one after the other, most likely first; all others where there are fewer. @defaultValue 9 */
@@ -34,10 +35,10 @@ export interface ApgdTargetedOptions extends Omit<GradientAttackOptions, 'loss' 
  * @example
  * const attack = apgdTargeted({ eps: 8 / 255, targets: 3 });
  */
-export function apgdTargeted(options: ApgdTargetedOptions): Attack<Required<ApgdTargetedOptions>> {
-  expectKnownKeys('apgdTargeted', options, ['eps', 'norm', 'loss', 'bounds', 'label', 'targets', 'steps', 'variant', 'multiEps']);
-  const { eps, norm = 'Linf', loss = 'dlr', bounds = [0, 1], label = '', targets = 9, steps = 100, variant = 'paper', multiEps = norm === 'L1' } = options;
-  expectSharedOptions('apgdTargeted', { eps, norm, loss: 'ce', bounds, label }, undefined);
+export function apgdTargeted(options: ApgdTargetedOptions): Attack<Recorded<ApgdTargetedOptions>> {
+  expectKnownKeys('apgdTargeted', options, [...SHARED_KEYS, 'targets', 'steps', 'variant', 'multiEps']);
+  const { eps, norm = 'Linf', loss = 'dlr', bounds = [0, 1], label = '', compile, targets = 9, steps = 100, variant = 'paper', multiEps = norm === 'L1' } = options;
+  expectSharedOptions('apgdTargeted', { eps, norm, loss: 'ce', bounds, label }, compile);
   expectOneOf('apgdTargeted', 'loss', loss, ['cw', 'dlr']);
   expectInteger('apgdTargeted', 'targets', targets, 1);
   expectInteger('apgdTargeted', 'steps', steps, 1);
@@ -45,16 +46,17 @@ export function apgdTargeted(options: ApgdTargetedOptions): Attack<Required<Apgd
   expectMultiEps('apgdTargeted', multiEps, norm);
   const filled = freeze({ eps, norm, loss, bounds, label, targets, steps, variant, multiEps });
   const name = nameOf('apgdTargeted', label);
-  return Object.freeze<Attack<Required<ApgdTargetedOptions>>>({
+  const passesOf = compiledPasses(name, `targeted-${loss}`, compile);
+  return Object.freeze<Attack<Recorded<ApgdTargetedOptions>>>({
     name,
     options: filled,
     access: 'gradient',
     perturb(model, inputs, labels, context) {
-      const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
-      return attackTargets(problem, filled.targets, ({ aims, standing, best, run, runs }) => {
+      const problem = createProblem(name, model, inputs, labels, context, filled.bounds, passesOf);
+      return attackTargets(problem, filled.targets, ({ problem: aimed, aims, standing, best, run, runs }) => {
         // Losses of different targets do not compare: each run starts its record anew.
         for (const row of standing) if (best.wrong[row] === 0) best.loss[row] = -Infinity;
-        ascendBy(norm)(problem, { ...filled, restarts: runs }, targetedRow(filled.loss, aims), best, standing, run);
+        ascendBy(norm)(aimed, { ...filled, restarts: runs }, targetedRow(filled.loss, aims), best, standing, run);
       });
     },
   });

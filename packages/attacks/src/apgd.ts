@@ -1,13 +1,13 @@
 import { type Attack, expectInteger, expectKnownKeys, expectOneOf } from '@moe/core';
 import { autoAscend } from './internal/auto-ascent.js';
 import { compiledPasses } from './internal/compiled-passes.js';
-import { type GradientAttackOptions, type Recorded, SHARED_KEYS, expectMultiEps, expectSharedOptions, freeze, nameOf } from './internal/options.js';
+import { type Recorded, STEP_KEYS, type StepAttackOptions, expectMultiEps, expectStepOptions, freeze, nameOf } from './internal/options.js';
 import { createProblem, toPerturbation } from './internal/problem.js';
 import type { ApgdVariant } from './internal/step-control.js';
 
 export type { ApgdVariant };
 
-export interface ApgdOptions extends GradientAttackOptions {
+export interface ApgdOptions extends StepAttackOptions {
   /** Gradient steps of one restart. @defaultValue 100 (Croce & Hein 2020) */
   readonly steps?: number;
   /** Independent runs; later ones attack only what still stands. @defaultValue 1 (AutoAttack, standard) */
@@ -44,14 +44,14 @@ export interface ApgdOptions extends GradientAttackOptions {
  * const attack = apgd({ eps: 0.5, norm: 'L2', steps: 20 });
  */
 export function apgd(options: ApgdOptions): Attack<Recorded<ApgdOptions>> {
-  expectKnownKeys('apgd', options, [...SHARED_KEYS, 'steps', 'restarts', 'variant', 'multiEps']);
-  const { eps, norm = 'Linf', loss = 'ce', bounds = [0, 1], label = '', compile, steps = 100, restarts = 1, variant = 'paper', multiEps = norm === 'L1' } = options;
-  expectSharedOptions('apgd', { eps, norm, loss, bounds, label }, compile);
+  expectKnownKeys('apgd', options, [...STEP_KEYS, 'steps', 'restarts', 'variant', 'multiEps']);
+  const { eps, norm = 'Linf', loss = 'ce', bounds = [0, 1], label = '', target = 'none', compile, steps = 100, restarts = 1, variant = 'paper', multiEps = norm === 'L1' } = options;
+  expectStepOptions('apgd', { eps, norm, loss, bounds, label, target }, compile);
   expectInteger('apgd', 'steps', steps, 1);
   expectInteger('apgd', 'restarts', restarts, 1);
   expectOneOf('apgd', 'variant', variant, ['paper', 'autoattack']);
   expectMultiEps('apgd', multiEps, norm);
-  const filled = freeze({ eps, norm, loss, bounds, label, steps, restarts, variant, multiEps });
+  const filled = freeze({ eps, norm, loss, bounds, label, target, steps, restarts, variant, multiEps });
   const name = nameOf('apgd', label);
   const passesOf = compiledPasses(name, loss, compile);
   return Object.freeze<Attack<Recorded<ApgdOptions>>>({

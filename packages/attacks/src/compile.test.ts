@@ -2,8 +2,12 @@ import { tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import { type Attack, type Compile, type LogitsFn, createRng } from '@moe/core';
 import { describe, expect, it } from 'vitest';
 import { apgd } from './apgd.js';
+import { apgdTargeted } from './apgd-targeted.js';
+import { fab } from './fab/fab.js';
+import { fabTargeted } from './fab/fab-targeted.js';
 import { fgsm } from './fgsm.js';
 import { pgd } from './pgd.js';
+import { square } from './square.js';
 import { predictions, tinyNet } from './testing/models.js';
 
 /** Notes which functions are compiled, and how often they are called. */
@@ -21,6 +25,10 @@ const ATTACKS: readonly (readonly [name: string, make: (compile?: Compile) => At
   ['pgd', (compile) => pgd({ eps: 0.05, steps: 4, loss: 'cw', ...(compile && { compile }) })],
   ['pgd for training', (compile) => pgd({ eps: 0.05, steps: 4, norm: 'L2', goal: 'maxLoss', ...(compile && { compile }) })],
   ['apgd', (compile) => apgd({ eps: 0.05, steps: 8, loss: 'dlr', ...(compile && { compile }) })],
+  ['apgdTargeted', (compile) => apgdTargeted({ eps: 0.05, steps: 8, ...(compile && { compile }) })],
+  ['fab', (compile) => fab({ eps: 0.05, steps: 4, norm: 'L2', ...(compile && { compile }) })],
+  ['fabTargeted', (compile) => fabTargeted({ eps: 0.05, steps: 4, ...(compile && { compile }) })],
+  ['square', (compile) => square({ eps: 0.05, queries: 20, ...(compile && { compile }) })],
 ];
 
 describe.each(ATTACKS)('%s with compile', (_, make) => {

@@ -1,28 +1,9 @@
-import { type Tensor, customGrad, profile, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { profile, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import { createRng } from '@moe/core';
-import type { LogitsFn } from '@moe/core';
 import { describe, expect, it } from 'vitest';
 import { type FgsmOptions, fgsm } from './fgsm.js';
 import { type PgdOptions, pgd } from './pgd.js';
-import { linearModel, predictions, tinyNet } from './testing/models.js';
-
-/** Counts forward passes, backward passes and rows of a model. */
-function counted(model: LogitsFn) {
-  const counts = { forward: 0, backward: 0, rows: [] as number[] };
-  const wrapped: LogitsFn = (x) => {
-    counts.forward++;
-    counts.rows.push(x.shape[0]!);
-    const watched = customGrad((input) => ({
-      value: (input as Tensor).clone(),
-      gradFunc: (dy) => {
-        counts.backward++;
-        return dy as Tensor;
-      },
-    }))(x);
-    return model(watched);
-  };
-  return { counts, wrapped };
-}
+import { counted, linearModel, predictions, tinyNet } from './testing/models.js';
 
 describe('pgd', () => {
   it('reaches the corner of a linear model in ceil(2 eps / stepSize) steps', () => {
@@ -81,7 +62,7 @@ describe('pgd', () => {
     expect(pgd({ eps: 0.2, steps: 5 })).toMatchObject({
       name: 'pgd',
       access: 'gradient',
-      options: { eps: 0.2, norm: 'Linf', loss: 'ce', bounds: [0, 1], label: '', steps: 5, stepSize: 0.1, start: 'uniform', restarts: 1, goal: 'misclassify' },
+      options: { eps: 0.2, norm: 'Linf', loss: 'ce', bounds: [0, 1], label: '', target: 'none', steps: 5, stepSize: 0.1, decay: 'none', direction: 'steepest', start: 'uniform', startSize: 0.2, restarts: 1, goal: 'misclassify' },
     });
     expect(pgd({ eps: 0.2, label: 'small' }).name).toBe('pgd:small');
   });
@@ -108,7 +89,7 @@ describe('fgsm', () => {
     const moved = fgsm({ eps: 0.01, goal: 'maxLoss' }).perturb(net, x, wrong, { rng: createRng(1) });
     expect(kept.adversarial).toBeAllClose(x, { rtol: 0, atol: 0 });
     expect(Array.from(moved.loss.dataSync()).every((loss, row) => loss > kept.loss.dataSync()[row]!)).toBe(true);
-    expect(() => fgsm({ eps: 0.01, goal: 'both' as 'maxLoss' })).toThrow("fgsm: goal must be one of 'misclassify', 'maxLoss', got 'both'.");
+    expect(() => fgsm({ eps: 0.01, goal: 'both' as 'maxLoss' })).toThrow("fgsm: goal must be one of 'misclassify', 'maxLoss', 'lastStep', got 'both'.");
   });
 
   it('steps by eps along the sign of the gradient', () => {
@@ -127,8 +108,8 @@ describe('fgsm', () => {
   });
 
   it('steps by 1.25 eps from a random start', () => {
-    expect(fgsm({ eps: 0.1, randomStart: true }).options.stepSize).toBeAllClose(0.125);
-    expect(fgsm({ eps: 0.1 }).options).toMatchObject({ stepSize: 0.1, randomStart: false, goal: 'misclassify' });
+    expect(fgsm({ eps: 0.1, start: 'uniform' }).options).toMatchObject({ stepSize: 0.125, startSize: 0.1 });
+    expect(fgsm({ eps: 0.1 }).options).toMatchObject({ stepSize: 0.1, start: 'none', target: 'none', goal: 'misclassify' });
     expect(() => fgsm({ eps: 0.1, steps: 2 } as FgsmOptions)).toThrow(/unknown option 'steps'/);
   });
 });

@@ -2,12 +2,13 @@
 import { type Rng, expectArgument, expectInteger, expectKnownKeys, expectNumber, throwIfAborted } from '@moe/core';
 import { type QueryAttack, type Search, queryAttack } from './black-box/query-attack.js';
 import { createBest, keepBest } from './internal/best.js';
-import { type GradientAttackOptions, expectSharedOptions, freeze, nameOf } from './internal/options.js';
+import { compiledPasses } from './internal/compiled-passes.js';
+import { type GradientAttackOptions, type Recorded, expectSharedOptions, freeze, nameOf } from './internal/options.js';
 import { type Task, exampleRng, pickRows, rowOf } from './internal/problem.js';
 import { dipoleMoves } from './internal/square-dipoles.js';
 import { type Image, stripeMoves } from './internal/square-linf.js';
 
-export interface SquareOptions extends Omit<GradientAttackOptions, 'loss' | 'compile'> {
+export interface SquareOptions extends Omit<GradientAttackOptions, 'loss'> {
   /** Queries of one restart, the start included. @defaultValue 5000 */
   readonly queries?: number;
   /** Share of the pixels in the first squares, in (0, 1]. @defaultValue 0.8 */
@@ -42,19 +43,19 @@ export function shareAt(query: number, queries: number, first: number): number {
  * @example
  * const attack = square({ eps: 8 / 255, queries: 1000 });
  */
-export function square(options: SquareOptions): QueryAttack<Required<SquareOptions>> {
-  expectKnownKeys('square', options, ['eps', 'norm', 'bounds', 'label', 'queries', 'firstShare', 'restarts']);
-  const { eps, norm = 'Linf', bounds = [0, 1], label = '', queries = 5000, firstShare = 0.8, restarts = 1 } = options;
-  expectSharedOptions('square', { eps, norm, loss: 'ce', bounds, label }, undefined);
+export function square(options: SquareOptions): QueryAttack<Recorded<SquareOptions>> {
+  expectKnownKeys('square', options, ['eps', 'norm', 'bounds', 'label', 'compile', 'queries', 'firstShare', 'restarts']);
+  const { eps, norm = 'Linf', bounds = [0, 1], label = '', compile, queries = 5000, firstShare = 0.8, restarts = 1 } = options;
+  expectSharedOptions('square', { eps, norm, loss: 'ce', bounds, label }, compile);
   expectInteger('square', 'queries', queries, 1);
   expectNumber('square', 'firstShare', firstShare, Number.MIN_VALUE, 1);
   expectInteger('square', 'restarts', restarts, 1);
   const filled = freeze({ eps, norm, bounds, label, queries, firstShare, restarts });
   const name = nameOf('square', label);
-  return queryAttack(name, filled, 'score', (task) => search(task, filled));
+  return queryAttack(name, filled, 'score', (task) => search(task, filled), compiledPasses(name, 'cw', compile));
 }
 
-function* search(task: Task, options: Required<SquareOptions>): Search {
+function* search(task: Task, options: Recorded<SquareOptions>): Search {
   const { inputs, rows, size, context, caller } = task;
   const { norm, queries, firstShare, restarts } = options;
   const image = imageOf(task);

@@ -17,7 +17,7 @@ export type { Attack, AttackAccess, AttackContext, Norm, Perturbation } from './
 export type { Bound, BoundDomain, BoundStatus, OperatorNorm, SoundBound } from './contracts/bound.js';
 export type { Compile } from './contracts/compile.js';
 export type { Batch, Dataset } from './contracts/dataset.js';
-export type { Bounds, ExpertMask, ForwardOptions, ForwardResult, GateGradient, LogitsFn, MoeLayerInfo, MoeLogitsFn, MoeModel, Routing } from './contracts/model.js';
+export type { Bounds, Draw, ExpertMask, ForwardOptions, ForwardResult, GateGradient, LogitsFn, MoeLayerInfo, MoeLogitsFn, MoeModel, Routing } from './contracts/model.js';
 export type { Weight } from './contracts/weights.js';
 export {
   AbortedError,

@@ -16,7 +16,7 @@ export { type MlpOptions, mlp, mlpSpec } from './mlp.js';
 export { type BatchNormEstimate, type ReestimateBatchNormOptions, reestimateBatchNorm } from './model/reestimate-batch-norm.js';
 export { preactResnet, resnet, wideResnet } from './resnet.js';
 export { type BatchNormConvention, type BatchNormConventionName, batchNormConventions } from './spec/batch-norm-convention.js';
-export type { MoeOptions, NetworkOptions } from './spec/network-options.js';
+export type { MoeOptions, NetworkOptions, SharingOptions } from './spec/network-options.js';
 export type { BlockKind, BlockSpec, ConvSpec, LayerPart, LayerSpec, Mixture, NetworkSpec, RowShape, Slots } from './spec/parts.js';
 export { type PreactResnetOptions, type WideResnetOptions, preactResnetSpec, wideResnetSpec } from './spec/preactivation-spec.js';
 export type { HostArray, HostTensor, HostTensors } from './safetensors/host-tensor.js';

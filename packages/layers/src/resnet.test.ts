@@ -236,6 +236,15 @@ describe('networks of other blocks', () => {
     x.dispose();
   });
 
+  it('of convolutions has no second input where experts see the image themselves', () => {
+    const model = resnet({ ...TINY, moe: { at: ['conv1', 'layer1'], kind: 'conv', gateFrom: 'image', router } });
+    const x = images(2, TINY.inputShape);
+    expect(resnetSpec({ ...TINY, moe: { at: ['conv1', 'layer1'], kind: 'conv', gateFrom: 'image', router } }).layers.filter(({ part }) => 'router' in part).map(({ inputs }) => inputs)).toEqual([['input'], ['relu', 'input'], ['layer1.0.relu1', 'input']]);
+    expect(tidy(() => moeModel(model).forward(x).routing.length)).toBe(3);
+    model.dispose();
+    x.dispose();
+  });
+
   it('a narrow stage adds its skip to the mixture', () => {
     const model = resnet({ ...TINY, depth: 18, width: 4, moe: { ...narrow, at: 'layer1', innerWidth: () => 2 } });
     const x = images(2, TINY.inputShape);

@@ -1,7 +1,7 @@
 import { createRng } from '@moe/core';
 import { type Router, gapFc, softMoeRouter, topKRouter, vMoeRouter } from '@moe/router';
 import { expectTensorsKept } from '@moe/testing';
-import { type Scalar, type Tensor, type Variable, add, dispose, io, losses, mean, memory, oneHot, tensor, tensor1d, tidy, train, variableGrads } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, type Tensor2D, type Variable, add, dispose, io, losses, matMul, mean, memory, oneHot, reshape, tensor, tensor1d, tidy, train, variableGrads } from '@tensorflow/tfjs-core';
 import { loadLayersModel } from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { countMacs, countParameters } from './counting/count.js';
@@ -37,7 +37,11 @@ describe('vitSpec', () => {
     ['ViT-B/16', 87.16, 17.564, 55.484],
     ['ViT-S/32, E=8, K=2, Last 2', 57.0, 1.567, 4.658],
     ['ViT-S/32, E=32, K=2, Every 2', 288.03, 1.779, 5.274],
-    ['ViT-B/32, E=8, K=2, Every 2', 287.2, 5.83, undefined],
+    ['ViT-B/32, E=2, K=2, Every 2', 117.2, 5.83, 17.15],
+    ['ViT-B/32, E=4, K=2, Every 2', 173.8, 5.83, 17.15],
+    ['ViT-B/32, E=8, K=2, Every 2', 287.2, 5.83, 17.15],
+    ['ViT-B/32, E=16, K=2, Every 2', 513.9, 5.83, 17.16],
+    ['ViT-B/32, E=32, K=2, Every 2', 967.3, 5.83, 17.17],
     ['ViT-B/32, E=32, K=1, Every 2', 967.3, 4.417, 13.065],
     ['ViT-B/16, E=8, K=2, Every 2', 285.5, 23.149, 71.841],
   ])('%s has the parameters and multiply-adds of the papers', (name, parameters, macs224, macs384) => {
@@ -55,7 +59,18 @@ describe('vitSpec', () => {
     const block = 4 * (D * D + D) + (2 * D * m + m + D) + 4 * D;
     expect(countParameters(named('ViT-S/32', 224, C))).toBe(32 * 32 * 3 * D + D + D + T * D + depth * block + 2 * D + D * D + D + D * C + C);
     expect((countParameters(named('ViT-S/32', 224, C)) / 1e6).toFixed(2)).toBe('36.47');
-    expect((countParameters(named('ViT-S/32, E=32, K=2, Last 2', 224, C)) / 1e6).toFixed(2)).toBe('166.68');
+  });
+
+  it.each([
+    ['ViT-B/32', 102.11],
+    ['ViT-L/32', 325.31],
+    ['ViT-H/14', 655.84],
+    ['ViT-S/32, E=32, K=2, Last 2', 166.68],
+    ['ViT-S/32, E=32, K=2, Every 2', 296.9],
+    ['ViT-B/32, E=32, K=2, Every 2', 980.63],
+    ['ViT-L/16, E=32, K=2, Every 2', 3445.96],
+  ])('%s has the parameters of the JFT models', (name, parameters) => {
+    expect(Number((countParameters(named(name, 224, 18_291)) / 1e6).toFixed(2))).toBe(parameters);
   });
 
   it('reads names', () => {
@@ -71,6 +86,7 @@ describe('vit', () => {
     ['dense', {}],
     ['with a probe and fixed positions', { head: 'map', position: 'sincos2d', representation: 5 }],
     ['V-MoE', { moe: { layers: [1], router: router() } }],
+    ['V-MoE with shared experts and a gate on the image', { moe: { layers: [0, 1], router: router(), sharedExperts: 1, gateFrom: 'image' } }],
     ['Soft MoE', { head: 'gap', moe: { layers: [0, 1], router: softMoeRouter({ numExperts: 3, slotsPerExpert: 2 }) } }],
   ] as const)('%s: comes back from a saved file, counts as its description, and learns', async (_, extra) => {
     const options: VitOptions = { ...TINY, ...extra };
@@ -124,6 +140,19 @@ describe('vit', () => {
     x.dispose();
   });
 
+  it("routes tokens by the tokens of the image, with gateFrom: 'image', and adds shared experts", () => {
+    const model = vit({ ...TINY, moe: { layers: [0, 1], router: router(), gateFrom: 'image', sharedExperts: 2 } });
+    const x = images(3);
+    tidy(() => {
+      const tokens = reshape(model.getLayer('tokens').apply(model.getLayer('embedding').apply(x) as Tensor) as Tensor, [15, 8]);
+      const weights = new Map(modelWeights(model).map(({ name, variable }) => [name, variable]));
+      for (const { layer, gateLogits } of moeModel(model).forward(x).routing) expect(gateLogits).toBeAllClose(matMul(tokens as Tensor2D, weights.get(`${layer}/router/kernel`) as unknown as Tensor2D), { atol: 1e-5 });
+      expect([...weights.keys()].filter((name) => name.startsWith('block1.mlp/shared'))).toHaveLength(8);
+    });
+    model.dispose();
+    x.dispose();
+  });
+
   it('starts with experts that are alike, so that routing changes nothing, unless told otherwise', () => {
     const outputs = (sharedStart: boolean): number[][] => {
       const model = vit({ ...TINY, moe: { layers: [1], router: router(1), sharedStart } });
@@ -145,6 +174,8 @@ describe('vit', () => {
       expect(() => vit({ ...TINY, patch: 3 })).toThrow('vit: patch must divide the image 8 × 8, got 3.');
       expect(() => vit({ ...TINY, heads: 3 })).toThrow('vit: heads must divide the width 8, got 3.');
       expect(() => vit({ ...TINY, moe: { layers: [2], router: router() } })).toThrow('vit: moe.layers must be numbers of blocks from 0 to 1, got [2].');
+      expect(() => vit({ ...TINY, moe: { layers: [1], router: router(), gateFrom: 'block0' as never } })).toThrow("vit: moe.gateFrom must be one of 'input', 'image', got 'block0'.");
+      expect(() => vit({ ...TINY, moe: { layers: [1], router: router(), shared: 1 } as never })).toThrow("vit.moe: unknown option 'shared'.");
     });
   });
 });
@@ -180,6 +211,27 @@ describe('mlp', () => {
       expect(logits).toBeAllClose(chosen.flatMap((expert, row) => alone[expert]![row]!), { atol: 1e-5 });
       expect(mean(logits).dataSync()[0]).not.toBe(0);
     });
+    model.dispose();
+    x.dispose();
+  });
+
+  it("sees all pixels with gateFrom: 'image', adds shared experts, and asks a function for its routers", () => {
+    const asked: number[] = [];
+    const shared = { layers: [0, 1], gateFrom: 'image', sharedExperts: 1, router: (layer: number) => (asked.push(layer), topKRouter({ numExperts: 3, gate: gapFc() })) } as const;
+    const model = mlp({ ...options, moe: shared });
+    expect(asked).toEqual([0, 1]);
+    expect([countParameters(model), countMacs(model)]).toEqual([countParameters(mlpSpec({ ...options, moe: shared })), countMacs(mlpSpec({ ...options, moe: shared }))]);
+    expect(countParameters(model) - countParameters(mlpSpec(options))).toBe(3 * (64 * 16 + 16 + 16 * 12 + 12) + 2 * (64 * 3 + 3));
+    const x = images(4);
+    tidy(() => {
+      const weights = new Map(modelWeights(model).map(({ name, variable }) => [name, variable]));
+      const pixels = reshape(x, [4, 64]);
+      for (const { layer, gateLogits } of moeModel(model).forward(x).routing) {
+        const scores = add(matMul(pixels, weights.get(`${layer}/router/kernel`) as unknown as Tensor2D), weights.get(`${layer}/router/bias`)!);
+        expect(gateLogits).toBeAllClose(scores, { atol: 1e-5 });
+      }
+    });
+    expect(() => mlp({ ...options, moe: { layers: [0], router: 3 as never } })).toThrow('mlp: moe.router must be a Router or a function that returns one, got 3.');
     model.dispose();
     x.dispose();
   });

@@ -6,7 +6,7 @@ import { type VitOptions, vitSpec } from './spec/vit-spec.js';
  * A vision transformer as an ordinary tfjs model, dense or with mixtures of feed-forward experts (V-MoE, Soft MoE).
  *
  * @remarks
- * Pre-norm blocks, GELU by its tanh approximation, layer norm eps 1e-6, Xavier-uniform projections, a classifier that starts at 0: the definitions of V-MoE, without dropout. A
+ * Pre-norm blocks, GELU by its tanh approximation, layer norm eps 1e-6, Xavier-uniform projections, a classifier that starts at 0: the definitions of V-MoE. A
  * router sees all tokens of the batch and knows how many belong to an image.
  *
  * @param options - see {@link VitOptions}; {@link vitFromName} gives the shapes of the papers.

@@ -1,3 +1,6 @@
+export type { CardDiagnosis, CardEvaluation, CardFinding, RobustnessCardOptions } from './card/card-input.js';
+export { robustnessCard } from './card/robustness-card.js';
+export { robustnessVerdict } from './card/verdict.js';
 export { type ExpertBar, type ExpertBarsOptions, expertBars } from './figures/expert-bars.js';
 export type { Figure } from './figures/figure.js';
 export { type HeatMapOptions, heatMap } from './figures/heat-map.js';

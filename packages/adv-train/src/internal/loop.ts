@@ -3,14 +3,16 @@ import { type RunIdentity, encodeRun } from '../checkpoint/run-checkpoint.js';
 import type { RunState } from '../checkpoint/run-state.js';
 import type { TrainOptions } from '../train-options.js';
 import { estimateLeft } from './clock.js';
+import { createPass } from './pass.js';
 import { trainStep } from './step.js';
 import { addStep, closeEpoch, emptyTally } from './tally.js';
 import { yieldToHost } from './yield.js';
 
 /** Runs what is left of a run, moving weights and `state` in place. */
 export async function runEpochs(options: TrainOptions, identity: RunIdentity, state: RunState): Promise<void> {
-  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, seed, checkpoint, checkpointEvery, onEvent, signal } = options;
+  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, seed, checkpoint, checkpointEvery, onEvent, signal, compile } = options;
   const parts = { model, weights: weights.filter((weight) => weight.trainable), objective, optimizer };
+  const pass = createPass(parts, compile);
   const rng = createRng(seed).stream('train');
   const etaMs = estimateLeft(() => (epochs - state.epoch) * batchesPerEpoch - state.step);
   let unsavedSteps = 0;
@@ -27,7 +29,7 @@ export async function runEpochs(options: TrainOptions, identity: RunIdentity, st
     const { epoch, step } = state;
     const learningRate = schedule.rate(epoch + step / batchesPerEpoch, epochs);
     const context = { exampleRng: rng.stream('example').at(epoch), batchRng: rng.stream('batch').at(epoch, step) };
-    const facts = await trainStep(parts, batch, context, state, learningRate);
+    const facts = await trainStep(parts, pass, batch, context, state, learningRate);
     addStep(state.tally, facts);
     state.step++;
     unsavedSteps++;

@@ -1,20 +1,10 @@
 // Shapes: B batch, M classes, T rows, E experts.
-import '../gradients.js';
-import { type Scalar, type Tensor, type Variable, dispose, keep, tensor, tensor1d, tidy, variableGrads } from '@tensorflow/tfjs-core';
-import { type Batch, type MoeModel, NumericsError, type Weight, expectArgument } from '@moe/core';
+import { type Scalar, type Tensor, dispose, scalar, tensor, tensor1d } from '@tensorflow/tfjs-core';
+import { type Batch, NumericsError, expectArgument } from '@moe/core';
 import type { RunState } from '../checkpoint/run-state.js';
-import type { Objective, ObjectiveContext, ObjectiveLoss } from '../objectives/objective.js';
-import type { Optimizer } from '../optimizers/optimizer.js';
+import type { ObjectiveContext } from '../objectives/objective.js';
+import type { Pass, PassInputs, StepParts } from './pass.js';
 import type { StepFacts } from './tally.js';
-
-/** What every step of a run shares. */
-export interface StepParts {
-  readonly model: MoeModel;
-  /** Trainable weights only. */
-  readonly weights: readonly Weight[];
-  readonly objective: Objective;
-  readonly optimizer: Optimizer;
-}
 
 function expectBatch({ inputs, labels, ids, shape }: Batch): void {
   const size = shape.reduce((product, dimension) => product * dimension, 1);
@@ -23,16 +13,9 @@ function expectBatch({ inputs, labels, ids, shape }: Batch): void {
   expectArgument('train', 'batch.ids', ids.length === shape[0], `have ${shape[0]} entries`, ids.length);
 }
 
-const tensorsOf = ({ total, terms, logits, routing }: ObjectiveLoss): Tensor[] => [
-  total,
-  ...Object.values(terms),
-  logits,
-  ...routing.flatMap(({ gateLogits, gates, combineWeights, auxLoss }) => [gateLogits, gates, combineWeights, auxLoss]),
-];
-
 const readScalar = async (value: Scalar): Promise<number> => (await value.data())[0]!;
 
-async function readFacts({ total, terms, logits, routing }: ObjectiveLoss, labels: Int32Array, learningRate: number): Promise<StepFacts> {
+async function readFacts({ total, terms, logits, routing }: ReturnType<Pass>, labels: Int32Array, learningRate: number): Promise<StepFacts> {
   const [rows, classes] = logits.shape;
   const wrong = labels.findIndex((label) => label < 0 || label >= classes);
   expectArgument('train', `batch.labels[${wrong}]`, wrong < 0, `be a class index in [0, ${classes})`, labels[wrong]);
@@ -61,21 +44,31 @@ async function readFacts({ total, terms, logits, routing }: ObjectiveLoss, label
   };
 }
 
-/** Moves the weights that the loss reached; the others, such as those of unused experts, stay as they are. */
-function updateWeights({ weights, optimizer }: StepParts, grads: Readonly<Record<string, Tensor>>, state: RunState, learningRate: number): void {
+/** The optimiser's tensors for every weight. Weights with as many updates share the numbers of this step. */
+function optimizerTensors({ weights, optimizer }: StepParts, state: RunState, learningRate: number, own: (tensor: Tensor) => void): Pick<PassInputs, 'slots' | 'rates'> {
+  const made = new Map<number, readonly Scalar[]>();
+  const ratesAfter = (updates: number): readonly Scalar[] => {
+    const rates = made.get(updates) ?? optimizer.rates({ learningRate, updates }).map((rate) => scalar(rate));
+    if (!made.has(updates)) rates.forEach(own);
+    made.set(updates, rates);
+    return rates;
+  };
+  return {
+    slots: Object.fromEntries(weights.map(({ name }) => [name, state.slots.get(name) ?? []])),
+    rates: Object.fromEntries(weights.map(({ name }) => [name, ratesAfter(state.updates.get(name) ?? 0)])),
+  };
+}
+
+/** Moves the weights that the loss reached, and takes their new slots over. */
+function applyUpdates({ weights }: StepParts, { weights: values, slots }: ReturnType<Pass>, state: RunState): void {
   for (const { name, variable } of weights) {
-    const gradient = grads[variable.name];
-    if (gradient === undefined) continue;
-    const before = state.slots.get(name) ?? [];
-    const updates = state.updates.get(name) ?? 0;
-    const after = tidy(() => {
-      const { weight, slots } = optimizer.update(variable, gradient, before, { learningRate, updates });
-      variable.assign(weight);
-      return [...slots];
-    });
-    dispose([...before]);
-    state.slots.set(name, after);
-    state.updates.set(name, updates + 1);
+    const value = values[name];
+    if (value === undefined) continue;
+    variable.assign(value);
+    value.dispose();
+    dispose([...(state.slots.get(name) ?? [])]);
+    state.slots.set(name, slots[name] ?? []);
+    state.updates.set(name, (state.updates.get(name) ?? 0) + 1);
   }
 }
 
@@ -84,12 +77,12 @@ function updateWeights({ weights, optimizer }: StepParts, grads: Readonly<Record
  *
  * @throws NumericsError if the loss is not finite; the weights are then as before the step.
  */
-export async function trainStep(parts: StepParts, batch: Batch, context: ObjectiveContext, state: RunState, learningRate: number): Promise<StepFacts> {
+export async function trainStep(parts: StepParts, pass: Pass, batch: Batch, context: ObjectiveContext, state: RunState, learningRate: number): Promise<StepFacts> {
   expectBatch(batch);
-  const { model, weights, objective } = parts;
-  const owned: Tensor[] = [];
+  const { model, objective } = parts;
+  const owned = new Set<Tensor>();
   const own = <T extends Tensor>(value: T): T => {
-    owned.push(value);
+    owned.add(value);
     return value;
   };
   try {
@@ -97,28 +90,22 @@ export async function trainStep(parts: StepParts, batch: Batch, context: Objecti
     const labels = own(tensor1d(batch.labels, 'int32'));
     const onEngine = { inputs, labels, ids: batch.ids };
     const trained = objective.perturb === undefined ? inputs : own(objective.perturb(model, onEngine, context));
-    let loss: ObjectiveLoss | undefined;
-    const { value, grads } = variableGrads(
-      () => {
-        loss = objective.loss(model, trained, onEngine, context);
-        // Everything that is read after the tape is gone.
-        for (const kept of tensorsOf(loss)) own(keep(kept));
-        return loss.total;
-      },
-      weights.map(({ variable }) => variable as Variable),
-    );
-    own(value);
-    owned.push(...Object.values(grads));
-    const facts = await readFacts(loss!, batch.labels, learningRate);
+    const given = { trained, inputs, labels, ...optimizerTensors(parts, state, learningRate, own) };
+    const made = pass(given, { ...context, ids: batch.ids, own });
+    [made.total, ...Object.values(made.terms), made.logits].forEach(own);
+    const updates = [...Object.values(made.weights), ...Object.values(made.slots).flat()];
+    updates.forEach(own);
+    const facts = await readFacts(made, batch.labels, learningRate);
     if (!Number.isFinite(facts.loss)) {
       const terms = Object.entries(facts.terms).map(([name, term]) => `${name} ${term}`);
       throw new NumericsError(
         `train: loss must be finite, got ${facts.loss} (${terms.join(', ')}) at epoch ${state.epoch}, step ${state.step}. Lower the learning rate, or check inputs and weights for NaN.`,
       );
     }
-    updateWeights(parts, grads, state, learningRate);
+    for (const update of updates) owned.delete(update);
+    applyUpdates(parts, made, state);
     return facts;
   } finally {
-    dispose(owned);
+    dispose([...owned]);
   }
 }

@@ -37,13 +37,12 @@ export function adam(options: AdamOptions = {}): Optimizer<Required<AdamOptions>
     name: 'adam',
     options: { beta1, beta2, tiny, weightDecay },
     slots: ['m', 'v'],
-    update(weight, gradient, [m = zerosLike(weight), v = zerosLike(weight)], { learningRate, updates }) {
+    rates: ({ learningRate, updates }) => [learningRate / (1 - beta1 ** (updates + 1)), 1 / Math.sqrt(1 - beta2 ** (updates + 1))],
+    update(weight, gradient, [m = zerosLike(weight), v = zerosLike(weight)], [stepSize, scale]) {
       const d = weightDecay > 0 ? add(gradient, mul(weight, weightDecay)) : gradient;
       const mean = add(mul(m, beta1), mul(d, 1 - beta1));
       const variance = add(mul(v, beta2), mul(square(d), 1 - beta2));
-      const stepSize = learningRate / (1 - beta1 ** (updates + 1));
-      const scale = 1 / Math.sqrt(1 - beta2 ** (updates + 1));
-      const step = div(mul(mean, stepSize), add(mul(sqrt(variance), scale), tiny));
+      const step = div(mul(mean, stepSize!), add(mul(sqrt(variance), scale!), tiny));
       return { weight: sub(weight, step), slots: [mean, variance] };
     },
   };

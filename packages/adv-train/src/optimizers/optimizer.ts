@@ -1,4 +1,4 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 
 /** What an {@link Optimizer} is told about one update. */
 export interface UpdateContext {
@@ -28,12 +28,15 @@ export interface Optimizer<Options extends object = object> {
   readonly options: Readonly<Options>;
   /** Names of the tensors that it keeps beside each weight, of the weight's shape, zero at first. */
   readonly slots: readonly string[];
+  /** The numbers that change from update to update, such as the learning rate. Apart from them {@link Optimizer.update} does the same every time, so that it can be compiled. */
+  rates(context: UpdateContext): readonly number[];
   /**
    * One step of one weight, a pure function; `train` calls it within `tidy`.
    *
    * @param weight   - current values, of any shape.
    * @param gradient - of the loss with respect to `weight`, same shape.
    * @param slots    - one tensor for each name in {@link Optimizer.slots}.
+   * @param rates    - the numbers of {@link Optimizer.rates}, as scalars.
    */
-  update(weight: Tensor, gradient: Tensor, slots: readonly Tensor[], context: UpdateContext): WeightUpdate;
+  update(weight: Tensor, gradient: Tensor, slots: readonly Tensor[], rates: readonly Scalar[]): WeightUpdate;
 }

@@ -1,4 +1,4 @@
-import { type Tensor, tensor1d } from '@tensorflow/tfjs-core';
+import { type Tensor, scalar, tensor1d } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import type { Optimizer } from './optimizer.js';
 import { sgd } from './sgd.js';
@@ -8,7 +8,7 @@ function trace(optimizer: Optimizer, gradients: readonly number[], learningRate 
   let weight: Tensor = tensor1d([1]);
   let slots: readonly Tensor[] = optimizer.slots.map(() => tensor1d([0]));
   return gradients.map((gradient, updates) => {
-    ({ weight, slots } = optimizer.update(weight, tensor1d([gradient]), slots, { learningRate, updates }));
+    ({ weight, slots } = optimizer.update(weight, tensor1d([gradient]), slots, optimizer.rates({ learningRate, updates }).map((rate) => scalar(rate))));
     return weight.dataSync()[0]!;
   });
 }

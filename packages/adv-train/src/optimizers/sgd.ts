@@ -35,11 +35,12 @@ export function sgd(options: SgdOptions = {}): Optimizer<Required<SgdOptions>> {
     name: 'sgd',
     options: { momentum, nesterov, weightDecay },
     slots: momentum > 0 ? ['momentum'] : [],
-    update(weight, gradient, [buffer], { learningRate }) {
+    rates: ({ learningRate }) => [learningRate],
+    update(weight, gradient, [buffer], [learningRate]) {
       const direction = weightDecay > 0 ? add(gradient, mul(weight, weightDecay)) : gradient;
       const moved = buffer === undefined ? direction : add(mul(buffer, momentum), direction);
       const way = nesterov ? add(direction, mul(moved, momentum)) : moved;
-      return { weight: sub(weight, mul(way, learningRate)), slots: buffer === undefined ? [] : [moved] };
+      return { weight: sub(weight, mul(way, learningRate!)), slots: buffer === undefined ? [] : [moved] };
     },
   };
 }

@@ -3,7 +3,9 @@ import { type Rng, expectArgument, expectInteger, expectKnownKeys, throwIfAborte
 import { type Judgement, judge } from '../internal/measure.js';
 import { type Task, createTask } from '../internal/problem.js';
 import { cwRow } from '../losses/cw-loss.js';
+import { distancesOf } from '../minimum-norm/minimum-norm-attack.js';
 import type { Query, QueryAttack } from './query-attack.js';
+import { countQueries } from './run-search.js';
 
 /**
  * A model that can only be asked: no gradient, no tensors.
@@ -42,6 +44,8 @@ export interface BlackBoxResult {
   readonly success: Uint8Array;
   /** Loss that the attack maximised, at `adversarial`, `[B]`. */
   readonly loss: Float32Array;
+  /** Distance of `adversarial` from the input in the attack's norm, `[B]`; infinite for rows that still stand. */
+  readonly distances: Float32Array;
   /** Images of each row that the model was asked about, the clean one included, `[B]`. */
   readonly queries: Int32Array;
 }
@@ -76,14 +80,13 @@ export async function attackBlackBox(attack: QueryAttack, model: BlackBoxModel, 
   const task = createTask(attack.name, inputs, shape, labels, context, attack.options.bounds);
 
   const queries = new Int32Array(task.rows);
-  const search = attack.search(task);
+  const search = countQueries(queries, attack.search(task));
   let turn = search.next();
   while (!turn.done) {
-    for (const row of turn.value.rows) queries[row]!++;
     turn = search.next(await ask(task, attack, model, turn.value, batchSize));
   }
   const { points, wrong, loss } = turn.value;
-  return { adversarial: points, success: wrong, loss: Float32Array.from(loss), queries };
+  return { adversarial: points, success: wrong, loss: Float32Array.from(loss), distances: distancesOf(task, attack.options.norm, turn.value), queries };
 }
 
 /** Asks about all points of a query, a batch at a time. */

@@ -12,7 +12,7 @@ export interface Comparison {
 const KINDS = ['fgsm', 'pgd', 'apgd'];
 const EFFORTS = ['steps', 'restarts', 'queries', 'targets'];
 /** Options that follow from others, or only name the attack. */
-const DERIVED = ['stepSize', 'label'];
+const DERIVED = ['stepSize', 'startSize', 'label'];
 
 /** Kind of an attack, `'pgd'` for a PGD with any label. */
 const kindOf = ({ name }: AttackFacts): string => name.split(':')[0]!;
@@ -24,9 +24,9 @@ function alike(a: AttackFacts, b: AttackFacts, except: readonly string[]): boole
   return kindOf(a) === kindOf(b) && given(a) === given(b);
 }
 
-/** Whether two attacks search the same ball, so that their numbers can be compared. */
+/** Whether two attacks search the same ball for the same, so that their numbers can be compared. */
 export function sameBall(a: AttackFacts, b: AttackFacts): boolean {
-  const ball = (attack: AttackFacts): string => JSON.stringify(['norm', 'eps', 'bounds'].map((key) => optionsOf(attack)[key]));
+  const ball = (attack: AttackFacts): string => JSON.stringify([...['norm', 'eps', 'bounds'].map((key) => optionsOf(attack)[key]), optionsOf(attack)['target'] ?? 'none']);
   return ball(a) === ball(b);
 }
 

@@ -4,6 +4,8 @@ import { type Attack, type Batch, type Bounds, type LogitsFn, NumericsError, typ
 import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
 import { ceRow } from '../losses/ce-loss.js';
 import { measure } from '../internal/measure.js';
+import type { Target } from '../internal/objective.js';
+import { type PerExample, rowsOf } from '../internal/per-example.js';
 import { type Problem, createProblem, expectWithinBounds, rowOf } from '../internal/problem.js';
 import type { Evidence } from './evaluation.js';
 import { isDistribution, isLogDistribution, significantBits } from './outputs.js';
@@ -106,20 +108,24 @@ function attackRows(job: BatchJob, attack: Attack, inputs: Tensor, labels: Tenso
     const lengths = checkedLengths(attack, problem, points, bounds);
     const { wrong } = measure(problem, ceRow, points, rows.map((_, i) => i), false);
     const claimed = success.dataSync();
-    return { wrong, lengths, mismatches: exampleIds.filter((_, i) => wrong[i] !== claimed[i]) };
+    // A targeted attack claims less: a row may be wrong without being taken for its target.
+    const { target = 'none' } = attack.options as { target?: Target };
+    return { wrong, lengths, mismatches: exampleIds.filter((_, i) => (target !== 'none' ? claimed[i]! > wrong[i]! : claimed[i] !== wrong[i])) };
   });
 }
 
 /** Lengths of the perturbations in the attack's norm, having checked that each lies in ball and bounds. */
 function checkedLengths(attack: Attack, problem: Problem, points: Float32Array, bounds: Bounds): number[] {
   expectWithinBounds('evaluate', `what attack '${attack.name}' returned`, points, bounds);
-  const { norm, eps } = attack.options as { norm?: AttackNorm; eps?: number };
+  const { norm, eps } = attack.options as { norm?: AttackNorm; eps?: PerExample };
   if (norm === undefined || !(norm in GEOMETRIES)) return [];
   const { inputs, size, rows } = problem;
   const lengths = Array.from({ length: rows }, (_, row) => GEOMETRIES[norm].distance(rowOf(points, row, size), rowOf(inputs, row, size)));
-  const worst = Math.max(...lengths);
-  if (eps !== undefined && worst > eps * (1 + 1e-6) + 1e-7) {
-    throw new NumericsError(`evaluate: attack '${attack.name}' must stay within eps = ${eps} (${norm}), got a perturbation of ${worst}. The attack is faulty; its numbers mean nothing.`);
-  }
+  const radii = eps === undefined ? undefined : rowsOf(problem, 'eps', eps);
+  lengths.forEach((length, row) => {
+    const radius = radii?.[row] ?? Infinity;
+    if (length <= radius * (1 + 1e-6) + 1e-7) return;
+    throw new NumericsError(`evaluate: attack '${attack.name}' must stay within eps = ${radius} (${norm}), got a perturbation of ${length}. The attack is faulty; its numbers mean nothing.`);
+  });
   return lengths;
 }

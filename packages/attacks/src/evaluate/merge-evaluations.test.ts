@@ -12,7 +12,7 @@ import type { Evaluation } from './evaluation.js';
 import { mergeEvaluations } from './merge-evaluations.js';
 
 const eps = 0.1;
-const ATTACKS = [fgsm({ eps, randomStart: true }), pgd({ eps, steps: 3, restarts: 2 }), apgd({ eps, steps: 6, norm: 'L2' }), fabTargeted({ eps, steps: 3 }), square({ eps, queries: 12 })];
+const ATTACKS = [fgsm({ eps, start: 'uniform' }), pgd({ eps, steps: 3, restarts: 2 }), apgd({ eps, steps: 6, norm: 'L2' }), fabTargeted({ eps, steps: 3 }), square({ eps, queries: 12 })];
 const jobOf = (count: number): EvaluateOptions => ({ ...task(count), attacks: ATTACKS });
 
 /** Runs one shard with an interruption after some events, goes on from its state, and counts the tries. */

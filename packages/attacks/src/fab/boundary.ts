@@ -4,8 +4,6 @@ import { measure } from '../internal/measure.js';
 import { type Problem, rowOf } from '../internal/problem.js';
 import { targetedRow } from '../losses/targeted-loss.js';
 
-/** The norm in which a gradient tells how near a hyperplane is. */
-const DUAL: Readonly<Record<AttackNorm, AttackNorm>> = { Linf: 'L1', L2: 'L2', L1: 'Linf' };
 const TINY = 1e-12; // Croce & Hein 2020, released code
 
 /** Linearised decision boundary of every row: where `gap + ⟨normal, x − point⟩` is zero. */
@@ -28,14 +26,13 @@ export const createBoundaries = ({ rows, inputs }: Problem): Boundaries => ({ ga
  */
 export function findBoundaries(problem: Problem, norm: AttackNorm, aims: readonly Int32Array[], points: Float32Array, batch: readonly number[], out: Boundaries): void {
   const { size } = problem;
-  const { distance } = GEOMETRIES[DUAL[norm]];
-  const origin = new Float32Array(size);
+  const { dualLength } = GEOMETRIES[norm];
   const nearest = new Float64Array(batch.length).fill(Infinity);
   for (const targets of aims) {
-    const { loss, gradient, wrong } = measure(problem, targetedRow('cw', targets), points, batch, true);
+    const { loss, gradient, wrong } = measure({ ...problem, aims: targets }, targetedRow('cw', targets), points, batch, true);
     batch.forEach((row, i) => {
       const normal = rowOf(gradient!, i, size);
-      const away = aims.length === 1 ? 0 : Math.abs(loss[i]!) / (distance(normal, origin) + TINY);
+      const away = aims.length === 1 ? 0 : Math.abs(loss[i]!) / (dualLength(normal) + TINY);
       if (away >= nearest[i]!) return;
       nearest[i] = away;
       out.gaps[row] = loss[i]!;

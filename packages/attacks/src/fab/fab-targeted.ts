@@ -1,10 +1,11 @@
 import { type Attack, expectInteger, expectKnownKeys } from '@moe/core';
 import { attackTargets } from '../internal/attack-targets.js';
-import { type GradientAttackOptions, expectSharedOptions, freeze, nameOf } from '../internal/options.js';
+import { compiledPasses } from '../internal/compiled-passes.js';
+import { type GradientAttackOptions, type Recorded, expectSharedOptions, freeze, nameOf } from '../internal/options.js';
 import { createProblem } from '../internal/problem.js';
 import { approach } from './approach.js';
 
-export interface FabTargetedOptions extends Omit<GradientAttackOptions, 'loss' | 'compile'> {
+export interface FabTargetedOptions extends Omit<GradientAttackOptions, 'loss'> {
   /** How many classes are aimed at, one after the other, most likely first; all others where there are fewer. @defaultValue 9 */
   readonly targets?: number;
   /** Steps for one target. @defaultValue 100 */
@@ -24,21 +25,22 @@ export interface FabTargetedOptions extends Omit<GradientAttackOptions, 'loss' |
  * @example
  * const attack = fabTargeted({ eps: 8 / 255, steps: 50 });
  */
-export function fabTargeted(options: FabTargetedOptions): Attack<Required<FabTargetedOptions>> {
-  expectKnownKeys('fabTargeted', options, ['eps', 'norm', 'bounds', 'label', 'targets', 'steps']);
-  const { eps, norm = 'Linf', bounds = [0, 1], label = '', targets = 9, steps = 100 } = options;
-  expectSharedOptions('fabTargeted', { eps, norm, loss: 'ce', bounds, label }, undefined);
+export function fabTargeted(options: FabTargetedOptions): Attack<Recorded<FabTargetedOptions>> {
+  expectKnownKeys('fabTargeted', options, ['eps', 'norm', 'bounds', 'label', 'compile', 'targets', 'steps']);
+  const { eps, norm = 'Linf', bounds = [0, 1], label = '', compile, targets = 9, steps = 100 } = options;
+  expectSharedOptions('fabTargeted', { eps, norm, loss: 'ce', bounds, label }, compile);
   expectInteger('fabTargeted', 'targets', targets, 1);
   expectInteger('fabTargeted', 'steps', steps, 1);
   const filled = freeze({ eps, norm, bounds, label, targets, steps });
   const name = nameOf('fabTargeted', label);
-  return Object.freeze<Attack<Required<FabTargetedOptions>>>({
+  const passesOf = compiledPasses(name, 'targeted-cw', compile);
+  return Object.freeze<Attack<Recorded<FabTargetedOptions>>>({
     name,
     options: filled,
     access: 'gradient',
     perturb(model, inputs, labels, context) {
-      const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
-      return attackTargets(problem, targets, ({ aims, ...run }) => approach(problem, { ...filled, ...run, aims: [aims], points: problem.inputs.slice() }));
+      const problem = createProblem(name, model, inputs, labels, context, filled.bounds, passesOf);
+      return attackTargets(problem, targets, ({ problem: aimed, aims, ...run }) => approach(aimed, { ...filled, ...run, aims: [aims], points: problem.inputs.slice() }));
     },
   });
 }

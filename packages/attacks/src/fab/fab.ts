@@ -5,12 +5,13 @@ import { createBest, keepBest } from '../internal/best.js';
 import { compactRows } from '../internal/compact.js';
 import { marginOfBest } from '../internal/margin-of-best.js';
 import { measure } from '../internal/measure.js';
-import { type GradientAttackOptions, expectSharedOptions, freeze, nameOf } from '../internal/options.js';
+import { compiledPasses } from '../internal/compiled-passes.js';
+import { type GradientAttackOptions, type Recorded, expectSharedOptions, freeze, nameOf } from '../internal/options.js';
 import { type BestPoints, type Problem, createProblem, exampleRng, rowOf, toPerturbation } from '../internal/problem.js';
 import { cwRow } from '../losses/cw-loss.js';
 import { approach } from './approach.js';
 
-export interface FabOptions extends Omit<GradientAttackOptions, 'loss' | 'compile'> {
+export interface FabOptions extends Omit<GradientAttackOptions, 'loss'> {
   /** Steps of one restart. @defaultValue 100 */
   readonly steps?: number;
   /** Independent runs; the first starts at the input, later ones on the surface of the ball of half the radius and attack only what still stands. @defaultValue 1 */
@@ -36,26 +37,27 @@ export interface FabOptions extends Omit<GradientAttackOptions, 'loss' | 'compil
  * @example
  * const attack = fab({ eps: 0.5, norm: 'L2', restarts: 5 });
  */
-export function fab(options: FabOptions): Attack<Required<FabOptions>> {
-  expectKnownKeys('fab', options, ['eps', 'norm', 'bounds', 'label', 'steps', 'restarts']);
-  const { eps, norm = 'Linf', bounds = [0, 1], label = '', steps = 100, restarts = 1 } = options;
-  expectSharedOptions('fab', { eps, norm, loss: 'ce', bounds, label }, undefined);
+export function fab(options: FabOptions): Attack<Recorded<FabOptions>> {
+  expectKnownKeys('fab', options, ['eps', 'norm', 'bounds', 'label', 'compile', 'steps', 'restarts']);
+  const { eps, norm = 'Linf', bounds = [0, 1], label = '', compile, steps = 100, restarts = 1 } = options;
+  expectSharedOptions('fab', { eps, norm, loss: 'ce', bounds, label }, compile);
   expectInteger('fab', 'steps', steps, 1);
   expectInteger('fab', 'restarts', restarts, 1);
   const filled = freeze({ eps, norm, bounds, label, steps, restarts });
   const name = nameOf('fab', label);
-  return Object.freeze<Attack<Required<FabOptions>>>({
+  const passesOf = compiledPasses(name, 'targeted-cw', compile);
+  return Object.freeze<Attack<Recorded<FabOptions>>>({
     name,
     options: filled,
     access: 'gradient',
     perturb(model, inputs, labels, context) {
-      const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
+      const problem = createProblem(name, model, inputs, labels, context, filled.bounds, passesOf);
       return toPerturbation(problem, marginOfBest(problem, search(problem, filled)));
     },
   });
 }
 
-function search(problem: Problem, options: Required<FabOptions>): BestPoints {
+function search(problem: Problem, options: Recorded<FabOptions>): BestPoints {
   const { rows, inputs, labels } = problem;
   const best = createBest(problem);
   let standing: readonly number[] = Array.from({ length: rows }, (_, row) => row);
@@ -72,7 +74,7 @@ function search(problem: Problem, options: Required<FabOptions>): BestPoints {
 }
 
 /** The clean inputs in the first run, random points halfway to the edge of the ball in later ones. */
-function startsOf(problem: Problem, { norm, eps, bounds }: Required<FabOptions>, standing: readonly number[], run: number): Float32Array {
+function startsOf(problem: Problem, { norm, eps, bounds }: Recorded<FabOptions>, standing: readonly number[], run: number): Float32Array {
   const { inputs, size } = problem;
   const points = inputs.slice();
   if (run === 0) return points;

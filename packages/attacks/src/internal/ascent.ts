@@ -1,58 +1,65 @@
 // Shapes: B batch, D numbers of one example.
-import { throwIfAborted } from '@moe/core';
-import type { Ball, StartKind } from '../geometry/ball.js';
+import { type Bounds, throwIfAborted } from '@moe/core';
 import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
-import { type LossName, LOSSES } from '../losses/losses.js';
 import { type Goal, createBest, keepBest } from './best.js';
 import { compactRows } from './compact.js';
 import { measure } from './measure.js';
+import { type AttackLoss, type Target, objectiveOf } from './objective.js';
+import { type PerExample, ballsOf, rowsOf } from './per-example.js';
 import { type BestPoints, type Problem, exampleRng, rowOf } from './problem.js';
+import { type Start, startPoint } from './start.js';
+import { type StepDecay, type StepDirection, decayed, stepAlong } from './step-rule.js';
 
-export interface AscentOptions extends Ball {
+export interface AscentOptions {
+  readonly eps: PerExample;
+  readonly bounds: Bounds;
   readonly norm: AttackNorm;
-  readonly loss: LossName;
+  readonly loss: AttackLoss;
+  readonly target: Target;
   readonly steps: number;
-  readonly stepSize: number;
-  readonly start: StartKind | 'none';
+  readonly stepSize: PerExample;
+  readonly decay: StepDecay;
+  readonly direction: StepDirection;
+  readonly start: Start;
+  readonly startSize: PerExample;
   readonly restarts: number;
   readonly goal: Goal;
 }
 
-/** Projected gradient ascent from one start after another; the heart of FGSM and PGD. */
-export function ascend(problem: Problem, options: AscentOptions): BestPoints {
-  const { inputs, rows, size, context } = problem;
-  const { norm, steps, goal } = options;
-  const { project, randomStart, ascend: step } = GEOMETRIES[norm];
-  const rowLoss = LOSSES[options.loss];
+/** Projected gradient ascent from one start after another; the heart of FGSM, PGD and random noise. */
+export function ascend(asked: Problem, options: AscentOptions): BestPoints {
+  const { norm, steps, goal, start, decay } = options;
+  const { problem, rowLoss } = objectiveOf(asked, options.loss, options.target);
+  const { inputs, rows, size, context, caller } = problem;
+  const balls = ballsOf(problem, options.eps, options.bounds);
+  const [stepSizes, startSizes] = [rowsOf(problem, 'stepSize', options.stepSize), rowsOf(problem, 'startSize', options.startSize)];
+  const step = stepAlong(norm, options.direction);
   const best = createBest(problem);
-  const active = (row: number): boolean => goal === 'maxLoss' || best.wrong[row] === 0;
+  const active = (row: number): boolean => goal !== 'misclassify' || best.wrong[row] === 0;
   let all: readonly number[] = Array.from({ length: rows }, (_, row) => row);
 
-  if (goal === 'misclassify' && options.start !== 'none') {
-    keepBest(problem, best, inputs, all, measure(problem, rowLoss, inputs, all, false), goal);
-  }
+  if (goal === 'misclassify' && start !== 'none') keepBest(problem, best, inputs, all, measure(problem, rowLoss, inputs, all, false), goal);
   const points = inputs.slice();
   for (let restart = 0; restart < options.restarts; restart++) {
     all = compactRows(all, active);
     if (all.length === 0) break;
     for (const row of all) {
-      const point = rowOf(points, row, size);
-      if (options.start === 'none') point.set(rowOf(inputs, row, size));
-      else randomStart(rowOf(inputs, row, size), options, options.start, exampleRng(problem, row, restart), point);
+      startPoint(GEOMETRIES[norm], start, startSizes[row]!, rowOf(inputs, row, size), balls[row]!, exampleRng(problem, row, restart), rowOf(points, row, size));
     }
     let batch = all;
     for (let t = 0; t <= steps; t++) {
-      throwIfAborted(problem.caller, context.signal);
+      throwIfAborted(caller, context.signal);
       const last = t === steps;
       const measured = measure(problem, rowLoss, points, batch, !last);
       const meanLoss = keepBest(problem, best, points, batch, measured, goal);
       context.onStep?.({ step: restart * (steps + 1) + t, steps: options.restarts * (steps + 1), meanLoss });
       if (last) break;
+      const share = decayed(decay, t, steps);
       batch.forEach((row, i) => {
         if (!active(row)) return;
         const point = rowOf(points, row, size);
-        step(point, rowOf(measured.gradient!, i, size), options.stepSize, point, options.bounds);
-        project(point, rowOf(inputs, row, size), options, point);
+        step(point, rowOf(measured.gradient!, i, size), share * stepSizes[row]!, measured.scale[i]!, point, options.bounds);
+        GEOMETRIES[norm].project(point, rowOf(inputs, row, size), balls[row]!, point);
       });
       batch = compactRows(batch, active);
       if (batch.length === 0) break;

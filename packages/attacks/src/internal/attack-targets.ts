@@ -10,6 +10,7 @@ import { rankTargets } from './rank-targets.js';
 
 /** One run towards a class for each row. */
 export interface TargetedRun {
+  readonly problem: Problem;
   /** Class aimed at, `[B]`. */
   readonly aims: Int32Array;
   /** Rows that still stand, filled up to a known batch size. */
@@ -38,7 +39,7 @@ export function attackTargets(problem: Problem, targets: number, attack: (run: T
   for (const [run, aims] of ranked.entries()) {
     standing = compactRows(standing, (row) => best.wrong[row] === 0);
     if (standing.length === 0) break;
-    attack({ aims, standing, best, run, runs: ranked.length });
+    attack({ problem: { ...problem, aims }, aims, standing, best, run, runs: ranked.length });
   }
   return toPerturbation(problem, marginOfBest(problem, best));
 }

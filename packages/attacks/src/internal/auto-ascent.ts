@@ -1,20 +1,22 @@
 // Shapes: B batch, D numbers of one example.
-import { throwIfAborted } from '@moe/core';
-import type { Ball } from '../geometry/ball.js';
+import { type Bounds, throwIfAborted } from '@moe/core';
 import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
-import { type LossName, LOSSES } from '../losses/losses.js';
 import type { RowLoss } from '../losses/row-loss.js';
 import { createBest, keepBest } from './best.js';
 import { compactRows } from './compact.js';
 import { ascendInL1 } from './l1-ascent.js';
 import { measure } from './measure.js';
+import { type AttackLoss, type Target, objectiveOf } from './objective.js';
+import { type PerExample, ballsOf } from './per-example.js';
 import { type BestPoints, type Problem, exampleRng, rowOf } from './problem.js';
 import { type ApgdVariant, type StepControl, checkpoints, createStepControl } from './step-control.js';
 
 const MOMENTUM = 0.75; // alpha, Croce & Hein 2020, Sec. 3.1
 
 /** What one run needs to know; `restarts` is the number of runs in all. */
-export interface AscentRun extends Ball {
+export interface AscentRun {
+  readonly eps: PerExample;
+  readonly bounds: Bounds;
   readonly norm: AttackNorm;
   readonly steps: number;
   readonly restarts: number;
@@ -24,19 +26,21 @@ export interface AscentRun extends Ball {
 }
 
 export interface AutoAscentOptions extends AscentRun {
-  readonly loss: LossName;
+  readonly loss: AttackLoss;
+  readonly target: Target;
 }
 
 /** AutoPGD: projected gradient ascent with momentum and a step size of its own for each row. */
-export function autoAscend(problem: Problem, options: AutoAscentOptions): BestPoints {
+export function autoAscend(asked: Problem, options: AutoAscentOptions): BestPoints {
+  const { problem, rowLoss } = objectiveOf(asked, options.loss, options.target);
   const { inputs, rows } = problem;
   const best = createBest(problem);
   let standing: readonly number[] = Array.from({ length: rows }, (_, row) => row);
-  keepBest(problem, best, inputs, standing, measure(problem, LOSSES[options.loss], inputs, standing, false), 'misclassify');
+  keepBest(problem, best, inputs, standing, measure(problem, rowLoss, inputs, standing, false), 'misclassify');
   for (let restart = 0; restart < options.restarts; restart++) {
     standing = compactRows(standing, (row) => best.wrong[row] === 0);
     if (standing.length === 0) break;
-    ascendBy(options.norm)(problem, options, LOSSES[options.loss], best, standing, restart);
+    ascendBy(options.norm)(problem, options, rowLoss, best, standing, restart);
   }
   return best;
 }
@@ -50,7 +54,8 @@ export const ascendBy = (norm: AttackNorm): Ascend => (norm === 'L1' ? ascendInL
 /** For L-inf and L2; eq. numbers of Croce & Hein 2020, Algorithm 1. */
 function ascendWithMomentum(problem: Problem, options: AscentRun, rowLoss: RowLoss, best: BestPoints, standing: readonly number[], restart: number): void {
   const { inputs, size, context } = problem;
-  const { norm, steps, eps, variant } = options;
+  const { norm, steps, variant } = options;
+  const balls = ballsOf(problem, options.eps, options.bounds);
   const { project, randomStart, ascend } = GEOMETRIES[norm];
   const original = variant === 'autoattack';
   const done = Uint8Array.from(best.wrong); // rows that were fooled before this run
@@ -66,7 +71,7 @@ function ascendWithMomentum(problem: Problem, options: AscentRun, rowLoss: RowLo
   const marks = checkpoints(variant, steps);
   for (const row of standing) {
     const point = rowOf(points, row, size);
-    randomStart(rowOf(inputs, row, size), options, 'boundary', exampleRng(problem, row, restart), point);
+    randomStart(rowOf(inputs, row, size), balls[row]!, 'boundary', exampleRng(problem, row, restart), point);
     rowOf(before, row, size).set(point);
   }
 
@@ -82,7 +87,7 @@ function ascendWithMomentum(problem: Problem, options: AscentRun, rowLoss: RowLo
       const [point, old, gradient] = [points, before, gradients].map((values) => rowOf(values, row, size)) as [Float32Array, Float32Array, Float32Array];
       const loss = measured.loss[i]!;
       gradient.set(rowOf(measured.gradient!, i, size));
-      const control = controls.get(row) ?? createStepControl(variant, marks, 2 * eps, loss);
+      const control = controls.get(row) ?? createStepControl(variant, marks, 2 * balls[row]!.eps, loss);
       if (t === 0 || loss > runBest.loss[row]!) {
         runBest.loss[row] = loss;
         rowOf(runBest.points, row, size).set(point);
@@ -95,16 +100,16 @@ function ascendWithMomentum(problem: Problem, options: AscentRun, rowLoss: RowLo
         // The released code keeps as momentum the way from the point before to the best one.
         if (!original) old.set(point);
       }
-      const centre = rowOf(inputs, row, size);
+      const [centre, ball] = [rowOf(inputs, row, size), balls[row]!];
       ascend(point, gradient, control.stepSize(), trial, options.bounds);
-      project(trial, centre, options, trial);
+      project(trial, centre, ball, trial);
       const a = t === 0 ? 1 : MOMENTUM;
       for (let k = 0; k < size; k++) {
         const here = point[k]!;
         trial[k] = here + a * (trial[k]! - here) + (1 - a) * (here - old[k]!);
         old[k] = here;
       }
-      project(trial, centre, options, point);
+      project(trial, centre, ball, point);
     });
     batch = compactRows(batch, active);
   }

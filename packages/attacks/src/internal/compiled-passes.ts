@@ -1,9 +1,8 @@
 // Shapes: N rows of one pass, M classes.
 import '../gradients.js';
-import { type GradSaveFunc, type Tensor, type Tensor1D, type Tensor2D, clone, customGrad, valueAndGrad } from '@tensorflow/tfjs-core';
+import { type GradSaveFunc, type Tensor, type Tensor2D, clone, customGrad, valueAndGrad } from '@tensorflow/tfjs-core';
 import type { Compile, LogitsFn } from '@moe/core';
-import { DIRECTIONS } from '../losses/directions.js';
-import type { LossName } from '../losses/losses.js';
+import { DIRECTIONS, type DirectionName } from '../losses/directions.js';
 import { differentiate } from './differentiate.js';
 import { runModel } from './run-model.js';
 
@@ -11,20 +10,20 @@ import { runModel } from './run-model.js';
 export interface Passes {
   /** Inputs `[N,…]` → logits `[N,M]`. */
   readonly forward: (inputs: Tensor) => Tensor2D;
-  /** Inputs `[N,…]` and labels `[N]` int32 → logits and the direction of the input gradient. */
-  readonly differentiated: (inputs: Tensor, labels: Tensor1D) => { readonly logits: Tensor2D; readonly gradient: Tensor };
+  /** Inputs `[N,…]` and what the loss compares with, see `Direction` → logits and the direction of the input gradient. */
+  readonly differentiated: (inputs: Tensor, reference: Tensor) => { readonly logits: Tensor2D; readonly gradient: Tensor };
 }
 
 /** Passes over a model; `undefined` where they are not compiled. */
 export type PassesOf = (model: LogitsFn) => Passes | undefined;
 
-function compilePasses(caller: string, model: LogitsFn, loss: LossName, compile: Compile): Passes {
+function compilePasses(caller: string, model: LogitsFn, loss: DirectionName, compile: Compile): Passes {
   return {
     forward: compile((inputs: Tensor) => runModel(caller, model, inputs)),
-    differentiated: compile((inputs: Tensor, labels: Tensor1D) => {
+    differentiated: compile((inputs: Tensor, reference: Tensor) => {
       const pass = (x: Tensor) =>
         customGrad((logits, save) => {
-          (save as GradSaveFunc)([DIRECTIONS[loss](logits as Tensor2D, labels)]);
+          (save as GradSaveFunc)([DIRECTIONS[loss](logits as Tensor2D, reference)]);
           return { value: clone(logits as Tensor2D), gradFunc: (_, saved) => clone(saved[0]!) };
         })(runModel(caller, model, x)) as Tensor2D;
       const { value, grad } = differentiate(caller, () => valueAndGrad(pass)(inputs));
@@ -34,7 +33,7 @@ function compilePasses(caller: string, model: LogitsFn, loss: LossName, compile:
 }
 
 /** Compiles the passes over each model that is attacked once. */
-export function compiledPasses(caller: string, loss: LossName, compile: Compile | undefined): PassesOf {
+export function compiledPasses(caller: string, loss: DirectionName, compile: Compile | undefined): PassesOf {
   if (compile === undefined) return () => undefined;
   const known = new WeakMap<LogitsFn, Passes>();
   return (model) => {

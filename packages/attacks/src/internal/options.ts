@@ -1,6 +1,8 @@
 import { type Bounds, type Compile, expectArgument, expectNumber, expectOneOf } from '@moe/core';
 import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
 import { type LossName, LOSSES } from '../losses/losses.js';
+import { type AttackLoss, type Target, expectObjective } from './objective.js';
+import { type PerExample, expectPerExample } from './per-example.js';
 
 /** Options that every gradient attack of this package takes. */
 export interface GradientAttackOptions {
@@ -22,13 +24,24 @@ export interface GradientAttackOptions {
   readonly compile?: Compile;
 }
 
+/** Options that the attacks by steps along the gradient take: FGSM, PGD, AutoPGD, MI-FGSM. */
+export interface StepAttackOptions extends Omit<GradientAttackOptions, 'eps' | 'loss'> {
+  /** Radius of the ball, in input units, of all examples or by example id; no default, because a wrong one is silently wrong. */
+  readonly eps: PerExample;
+  /** Loss that is maximised, against the label or, with `target`, towards it; `'kl'` is the divergence from the clean input's distribution, as TRADES attacks. @defaultValue 'ce' */
+  readonly loss?: AttackLoss;
+  /** With a target, the attack succeeds where the model takes an example for it. @defaultValue 'none' */
+  readonly target?: Target;
+}
+
 /** What of an attack's options is recorded: all that decides its result. */
 export type Recorded<Options> = Required<Omit<Options, 'compile'>>;
 
 export const SHARED_KEYS = ['eps', 'norm', 'loss', 'bounds', 'label', 'compile'] as const;
+export const STEP_KEYS = [...SHARED_KEYS, 'target'] as const;
 
-export function expectSharedOptions(caller: string, { eps, norm, loss, bounds, label }: Recorded<GradientAttackOptions>, compile: Compile | undefined): void {
-  expectNumber(caller, 'eps', eps, 0);
+export function expectSharedOptions(caller: string, { eps, norm, loss, bounds, label }: Recorded<Omit<GradientAttackOptions, 'eps'>> & { readonly eps: PerExample }, compile: Compile | undefined): void {
+  expectPerExample(caller, 'eps', eps, 0);
   expectOneOf(caller, 'norm', norm, Object.keys(GEOMETRIES) as AttackNorm[]);
   expectOneOf(caller, 'loss', loss, Object.keys(LOSSES) as LossName[]);
   expectArgument(caller, 'bounds', Array.isArray(bounds) && bounds.length === 2, 'be [low, high]', bounds);
@@ -39,6 +52,11 @@ export function expectSharedOptions(caller: string, { eps, norm, loss, bounds, l
   expectArgument(caller, 'compile', compile === undefined || typeof compile === 'function', 'be a function', compile, "Pass jit of '@moe/backend'.");
 }
 
+export function expectStepOptions(caller: string, { loss, target, ...shared }: Recorded<StepAttackOptions>, compile: Compile | undefined): void {
+  expectSharedOptions(caller, { ...shared, loss: 'ce' }, compile);
+  expectObjective(caller, loss, target, compile !== undefined);
+}
+
 export function expectMultiEps(caller: string, multiEps: boolean, norm: AttackNorm): void {
   expectArgument(caller, 'multiEps', typeof multiEps === 'boolean', 'be true or false', multiEps);
   expectArgument(caller, 'multiEps', !multiEps || norm === 'L1', `be false for ${norm}`, multiEps, 'Larger balls help in L1 alone.');
@@ -47,7 +65,7 @@ export function expectMultiEps(caller: string, multiEps: boolean, norm: AttackNo
 export const nameOf = (kind: string, label: string): string => (label === '' ? kind : `${kind}:${label}`);
 
 /** A frozen copy, arrays in it included. */
-export function freeze<T extends { readonly bounds: Bounds }>(options: T): Readonly<T> {
-  return Object.freeze({ ...options, bounds: Object.freeze([...options.bounds] as const) as unknown as Bounds });
+export function freeze<T extends object>(options: T): Readonly<T> {
+  return Object.freeze(Object.fromEntries(Object.entries(options).map(([key, value]) => [key, Array.isArray(value) ? Object.freeze([...value]) : value])) as T);
 }
 

@@ -25,6 +25,8 @@ export interface Task {
   /** Shape of one example. */
   readonly shape: readonly number[];
   readonly context: AttackContext;
+  /** Class that each row is to be taken for, `[B]`; undefined where any wrong class will do. */
+  readonly targets: Int32Array | undefined;
 }
 
 /** A task on a model that runs on the engine. */
@@ -32,6 +34,12 @@ export interface Problem extends Task {
   readonly model: LogitsFn;
   /** Passes over the model, if they are compiled. */
   readonly compiled: Passes | undefined;
+  /** Logits of the clean inputs, row-major `[B,M]`, for a loss that compares with them. */
+  readonly cleanLogits: Float32Array | undefined;
+  /** Class that the loss of each row aims at, `[B]`, where any wrong class will do. */
+  readonly aims: Int32Array | undefined;
+  /** Streams of the next pass's noise, one for each draw; a row that still stands has seen every pass, so it has the same noise in any batch. */
+  readonly nextNoise: () => readonly Rng[];
 }
 
 /**
@@ -45,7 +53,21 @@ export function createProblem(caller: string, model: LogitsFn, inputs: Tensor, l
   expectShape(caller, { labels }, ['B'], { B: inputs.shape[0]! });
   expectArgument(caller, 'labels', labels.dtype === 'int32', "have dtype 'int32'", labels.dtype, 'Pass class indices, not one-hot rows.');
   const task = createTask(caller, inputs.dataSync() as Float32Array, inputs.shape, labels.dataSync() as Int32Array, context, bounds);
-  return { ...task, model, compiled: passesOf(model) };
+  const { draws = 1 } = context;
+  const compiled = passesOf(model);
+  expectInteger(caller, 'draws', draws, 1);
+  expectArgument(caller, 'draws', draws === 1 || compiled === undefined, 'be 1 for compiled passes', draws, 'They have no noise: leave out compile.');
+  return { ...task, model, compiled, cleanLogits: undefined, aims: undefined, nextNoise: noiseOf(caller, context.rng, draws) };
+}
+
+function noiseOf(caller: string, rng: Rng, draws: number): () => Rng[] {
+  const noise = rng.stream(caller).stream('noise');
+  let pass = 0;
+  return () => {
+    const streams = Array.from({ length: draws }, (_, draw) => noise.at(pass, draw));
+    pass++;
+    return streams;
+  };
 }
 
 /** Checks what is on the host: `inputs` row-major of the given shape `[B,…]`, `labels` `[B]`. */
@@ -57,7 +79,7 @@ export function createTask(caller: string, inputs: Float32Array, [rows = 0, ...s
     for (let row = 0; row < rows; row++) expectInteger(caller, `exampleIds[${row}]`, ids[row]!, 0);
   }
   expectWithinBounds(caller, 'inputs', inputs, bounds);
-  return { caller, inputs, labels, rows, size: inputs.length / rows, shape, context };
+  return { caller, inputs, labels, rows, size: inputs.length / rows, shape, context, targets: undefined };
 }
 
 export function expectWithinBounds(caller: string, name: string, values: Float32Array, [low, high]: Bounds): void {

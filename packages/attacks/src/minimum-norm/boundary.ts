@@ -1,9 +1,8 @@
 // Shapes: B batch, D numbers of one example.
 import { throwIfAborted } from '@moe/core';
-import type { Query } from '../black-box/query-attack.js';
+import type { Search } from '../black-box/query-attack.js';
 import { runSearch } from '../black-box/run-search.js';
 import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
-import type { Judgement } from '../internal/measure.js';
 import { type Problem, type Task, rowOf } from '../internal/problem.js';
 import type { Nearest } from './nearest.js';
 
@@ -14,20 +13,27 @@ function between(norm: AttackNorm, clean: Float32Array, far: Float32Array, share
   for (let k = 0; k < out.length; k++) out[k] = clean[k]! + Math.min(Math.max(factor * (far[k]! - clean[k]!), -most), most);
 }
 
+export interface Halving {
+  /** Share of the way that is tried first. */
+  readonly first: number;
+  /** Share of its distance by which an end may be too far. */
+  readonly precision: number;
+  /** Most points that are tried for a row. */
+  readonly most: number;
+}
+
 /**
  * Moves misclassified points towards their clean inputs, by halving, until no nearer point on the way is known to be misclassified.
  *
- * @param ends      - misclassified points `[B,D]`; replaced by nearer ones.
- * @param batch     - rows to move.
- * @param first     - share of the way that is tried first.
- * @param precision - share of its distance by which an end may be too far.
+ * @param ends  - misclassified points `[B,D]`; replaced by nearer ones.
+ * @param batch - rows to move.
  */
-export function* halve(task: Task, norm: AttackNorm, ends: Float32Array, batch: readonly number[], first: number, precision: number): Generator<Query, void, Judgement> {
+export function* halve(task: Task, norm: AttackNorm, ends: Float32Array, batch: readonly number[], { first, precision, most }: Halving): Search<void> {
   const { inputs, size, rows, caller, context } = task;
   const far = ends.slice();
   const [low, high, tried] = [new Float64Array(rows), new Float64Array(rows).fill(1), new Float64Array(rows).fill(first)];
   let left = batch;
-  while (left.length > 0) {
+  for (let count = 0; count < most && left.length > 0; count++) {
     throwIfAborted(caller, context.signal);
     const points = new Float32Array(left.length * size);
     left.forEach((row, i) => between(norm, rowOf(inputs, row, size), rowOf(far, row, size), tried[row]!, rowOf(points, i, size)));
@@ -45,13 +51,12 @@ export function* halve(task: Task, norm: AttackNorm, ends: Float32Array, batch: 
 }
 
 // What the attacks find is seldom a tenth too far; then ten halvings leave a ten-thousandth.
-const NEAR = 0.9;
-const PRECISION = 1e-4;
+const BACK: Halving = { first: 0.9, precision: 1e-4, most: 40 };
 
 /** Brings the nearest points of all open rows to the boundary, in eleven forward passes as a rule. */
 export function refine(problem: Problem, norm: AttackNorm, nearest: Nearest): void {
   const batch = Array.from({ length: problem.rows }, (_, row) => row).filter((row) => nearest.open(row) && nearest.distances[row]! < Infinity);
   const ends = nearest.points.slice();
-  runSearch(problem, halve(problem, norm, ends, batch, NEAR, PRECISION));
+  runSearch(problem, halve(problem, norm, ends, batch, BACK));
   for (const row of batch) nearest.meet(row, rowOf(ends, row, problem.size));
 }

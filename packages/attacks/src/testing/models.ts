@@ -1,4 +1,4 @@
-import { type Tensor, type Tensor2D, add, matMul, relu, reshape, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor2D, add, customGrad, matMul, relu, reshape, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { createRng } from '@moe/core';
 import type { LogitsFn } from '@moe/core';
 
@@ -30,4 +30,22 @@ export function predictions(model: LogitsFn, inputs: Tensor): Int32Array {
     const scores = Array.from(values.subarray(row * classes, (row + 1) * classes));
     return scores.indexOf(Math.max(...scores));
   });
+}
+
+/** Counts forward passes, backward passes and rows of a model. */
+export function counted(model: LogitsFn) {
+  const counts = { forward: 0, backward: 0, rows: [] as number[] };
+  const wrapped: LogitsFn = (x, draw) => {
+    counts.forward++;
+    counts.rows.push(x.shape[0]!);
+    const watched = customGrad((input) => ({
+      value: (input as Tensor).clone(),
+      gradFunc: (dy) => {
+        counts.backward++;
+        return dy as Tensor;
+      },
+    }))(x);
+    return model(watched, draw);
+  };
+  return { counts, wrapped };
 }

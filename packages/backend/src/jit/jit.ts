@@ -36,10 +36,10 @@ const MAX_ENTRIES = 32;
  * The first two calls with the same shapes and data types run `fn` as usual and note its operations; if both did the same, TensorFlow gets them as a function, which the third call runs.
  * Two calls that differ (random draws, counters, branches on values) are an error, as is reading values (`dataSync`) within `fn`: either would be frozen.
  * Tensors that `fn` closes over are passed anew at every call, variables with their present values; constants made within `fn` become part of it, and larger ones are listed in `frozen`.
- * Assigning variables within `fn` is an error: pass weights as arguments and return the new ones.
+ * Variables that `fn` assigns, such as running statistics, are assigned at every call.
  *
  * Gradients may be taken within `fn`. Where the gradient of the compiled function itself is taken, and within another compiled function, `fn` runs as it is.
- * Compiled calls return new tensors and leave no others behind. What `fn` does besides computing its result is not repeated.
+ * Compiled calls return new tensors and leave no others behind. What else `fn` does besides computing its result is not repeated.
  *
  * @param fn - synchronous; arguments and result are tensors, or arrays and plain objects of them.
  * @throws {@link ArgumentError} if an option, an argument or the result is not of that kind.

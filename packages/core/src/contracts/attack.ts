@@ -14,6 +14,8 @@ export interface AttackContext {
   readonly rng: Rng;
   /** Identity of each row in its data set, so that its draws do not depend on the batch. @defaultValue 0 … B-1 */
   readonly exampleIds?: ArrayLike<number>;
+  /** Draws of a randomised model's noise of which every loss and gradient is the mean, and every verdict the majority. @defaultValue 1 */
+  readonly draws?: number;
   /** Called after each step with the mean loss over the rows still attacked. */
   readonly onStep?: (progress: { readonly step: number; readonly steps: number; readonly meanLoss: number }) => void;
   readonly signal?: AbortSignal;
@@ -23,7 +25,7 @@ export interface AttackContext {
 export interface Perturbation {
   /** Inputs of the attacked batch, within the attack's ball and bounds. Rows that were wrong from the start are returned unchanged. */
   readonly adversarial: Tensor;
-  /** 1 where the model's prediction on `adversarial` differs from the label, `[B]` int32. */
+  /** 1 where the attack reached its goal: the model's prediction on `adversarial` differs from the label, or is the class that the attack aimed at; `[B]` int32. */
   readonly success: Tensor1D;
   /** Loss that the attack maximised, at `adversarial`, `[B]` float32. */
   readonly loss: Tensor1D;

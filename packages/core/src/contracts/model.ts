@@ -5,14 +5,23 @@ import type { Rng } from '../rng/rng.js';
 /** Smallest and largest value of an input, in the unit of the input. */
 export type Bounds = readonly [low: number, high: number];
 
+/** Where a randomised model takes its noise from in one pass; whoever runs it decides, so that results can be repeated. */
+export interface Draw {
+  /** Fresh for every pass, and the same for all of its rows. */
+  readonly rng: Rng;
+  /** Identity of each row, `[B]`: `rng.at(exampleIds[row])` gives a row noise of its own that does not depend on its batch. */
+  readonly exampleIds: ArrayLike<number>;
+}
+
 /**
  * A differentiable classifier in evaluation mode: inputs `[B, …]` within `bounds` → logits `[B,M]`, not softmaxed.
  *
  * @remarks
  * Everything that attacks or bounds a model takes this. Normalisation belongs inside. It must not change weights or statistics,
- * and the returned tensor belongs to the caller.
+ * and the returned tensor belongs to the caller. A randomised model takes its noise from `draw`, which attacks pass on every call that is not compiled;
+ * all others leave it out.
  */
-export type LogitsFn = (inputs: Tensor) => Tensor2D;
+export type LogitsFn = (inputs: Tensor, draw?: Draw) => Tensor2D;
 
 /** Which experts may be chosen, by expert index. */
 export type ExpertMask = readonly boolean[];

@@ -2,7 +2,7 @@
 import { createRng } from '@moe/core';
 import type { Router } from '@moe/router';
 import { dispose } from '@tensorflow/tfjs-core';
-import { type WeightSpec, attentionPoolWeights, attentionWeights, batchNormWeights, blockWeights, convWeights, feedForwardWeights, layerNormWeights, linearWeights, outerSkipWeights, patchWeights, stageWeights, tokenWeights } from '../layers/weights.js';
+import { type WeightSpec, attentionPoolWeights, attentionWeights, batchNormWeights, blockWeights, convWeights, feedForwardWeights, gateFeatureWeights, layerNormWeights, linearWeights, outerSkipWeights, patchWeights, stageWeights, tokenWeights } from '../layers/weights.js';
 import { partOutputShape } from '../spec/part-shape.js';
 import { patchShape } from '../ops/image-patches.js';
 import { type BlockSpec, type ConvSpec, type LayerPart, type Mixture, type RowShape, blockConvs, outerSkip } from '../spec/parts.js';
@@ -31,6 +31,8 @@ export function partParameters(part: LayerPart, inputShape: RowShape, gateShape 
       return trainableSize(batchNormWeights(inputShape.at(-1)!));
     case 'linear':
       return trainableSize(linearWeights(inputShape[0]!, part.units));
+    case 'gateFeatures':
+      return trainableSize(gateFeatureWeights(inputShape[2]!, part.features));
     case 'patches':
       return trainableSize(patchWeights(part.patch, inputShape[2]!, part.width));
     case 'tokens':
@@ -86,13 +88,14 @@ function stageMacs(blocks: readonly BlockSpec[], inputShape: RowShape): number {
   );
 }
 
-/** A matrix `[C,E]` is applied once; a filter `[k,k,C,E]` at every position where it fits without padding. */
+/** A matrix `[C,E]` is applied once; filters `[k,k,C,E]`, one after the other, at every position where they fit without padding. */
 function gateMacs(router: Router, inputShape: RowShape): number {
-  const [height = 1, width = 1] = inputShape;
+  let [height = 1, width = 1] = inputShape;
   const macs = routerWeights(router, inputShape).map(({ shape }) => {
-    if (shape.length === 2) return sizeOf(shape);
+    if (shape.length !== 4) return shape.length === 2 ? sizeOf(shape) : 0;
     const [k = 1] = shape;
-    return shape.length === 4 ? sizeOf(shape) * (height - k + 1) * (width - k + 1) : 0;
+    [height, width] = [height - k + 1, width - k + 1];
+    return sizeOf(shape) * height * width;
   });
   return total(macs);
 }
@@ -119,6 +122,8 @@ export function partMacs(part: LayerPart, inputShape: RowShape, topK?: number, g
   switch (part.kind) {
     case 'conv':
       return convMacs(part.conv, inputShape);
+    case 'gateFeatures':
+      return 9 * inputShape[2]! * part.features * (inputShape[0]! - 2) * (inputShape[1]! - 2);
     case 'linear':
       return inputShape[0]! * part.units;
     case 'linearMoe':

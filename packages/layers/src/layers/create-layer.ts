@@ -6,6 +6,8 @@ import { ConvMoe } from './conv-moe.js';
 import { DenseMoe } from './dense-moe.js';
 import { LinearMoe } from './linear-moe.js';
 import { Conv } from './conv.js';
+import { Dropout } from './dropout.js';
+import { GateFeatures } from './gate-features.js';
 import { Linear } from './linear.js';
 import { Normalize } from './normalize.js';
 import { PatchMoe } from './patch-moe.js';
@@ -21,15 +23,21 @@ import { Tokens } from './tokens/tokens.js';
 
 const mixture = ({ router, sharedExperts = 0, slots }: Mixture, seed: number): Pick<RoutedLayerArgs, 'router' | 'sharedExperts' | 'slots' | 'seed'> => ({ router, sharedExperts, ...(slots !== undefined && { slots }), seed });
 
+/** A description as the arguments of its layer. */
+function optionsOf<T extends { readonly kind: string }>(part: T): Omit<T, 'kind'> {
+  const { kind: _, ...options } = part;
+  return options;
+}
+
 /** The tfjs layer of a description; its weights are made when it is applied. */
 export function createLayer({ name, part, inputShape }: LayerSpec, seed: number): layers.Layer {
   switch (part.kind) {
     case 'normalize':
       return new Normalize({ name, mean: part.mean, std: part.std });
     case 'conv':
-      return new Conv({ name, conv: part.conv, seed });
+      return new Conv({ ...optionsOf(part), name, seed });
     case 'batchNorm':
-      return new BatchNorm({ name, ...(part.convention !== undefined && { convention: part.convention }), seed });
+      return new BatchNorm({ ...optionsOf(part), name, seed });
     case 'relu':
       return layers.activation({ name, activation: 'relu' });
     case 'add':
@@ -41,27 +49,31 @@ export function createLayer({ name, part, inputShape }: LayerSpec, seed: number)
     case 'globalAveragePool':
       return layers.globalAveragePooling2d({ name });
     case 'linear':
-      return new Linear({ name, units: part.units, seed, ...(part.start !== undefined && { start: part.start }), ...(part.activation !== undefined && { activation: part.activation }) });
+      return new Linear({ ...optionsOf(part), name, seed });
     case 'flatten':
       return layers.flatten({ name });
     case 'patches':
-      return new Patches({ name, patch: part.patch, width: part.width, seed });
+      return new Patches({ ...optionsOf(part), name, seed });
     case 'tokens':
-      return new Tokens({ name, classToken: part.classToken, position: part.position, seed });
+      return new Tokens({ ...optionsOf(part), name, seed });
     case 'layerNorm':
       return new LayerNorm({ name, seed });
     case 'attention':
-      return new Attention({ name, heads: part.heads, seed });
+      return new Attention({ ...optionsOf(part), name, seed });
     case 'feedForward':
-      return new FeedForward({ name, hidden: part.hidden, seed });
+      return new FeedForward({ ...optionsOf(part), name, seed });
     case 'pool':
-      return new Pool({ name, pool: part.pool, seed });
+      return new Pool({ ...optionsOf(part), name, seed });
     case 'attentionPool':
-      return new AttentionPool({ name, heads: part.heads, hidden: part.hidden, seed });
+      return new AttentionPool({ ...optionsOf(part), name, seed });
+    case 'dropout':
+      return new Dropout({ ...optionsOf(part), name, seed });
+    case 'gateFeatures':
+      return new GateFeatures({ ...optionsOf(part), name, seed });
     case 'linearMoe':
       return new LinearMoe({ name, width: inputShape[0]!, units: part.units, ...mixture(part, seed) });
     case 'denseMoe':
-      return new DenseMoe({ name, width: inputShape[1]!, hidden: part.hidden, ...mixture(part, seed), sharedStart: part.sharedStart });
+      return new DenseMoe({ name, width: inputShape[1]!, hidden: part.hidden, ...mixture(part, seed), sharedStart: part.sharedStart, dropout: part.dropout ?? 0 });
     case 'convMoe':
       return new ConvMoe({ name, conv: part.conv, ...mixture(part, seed) });
     case 'patchMoe':

@@ -8,6 +8,8 @@ import { CustomMoe } from './custom-moe.js';
 import { DenseMoe } from './dense-moe.js';
 import { LinearMoe } from './linear-moe.js';
 import { Conv } from './conv.js';
+import { Dropout } from './dropout.js';
+import { GateFeatures } from './gate-features.js';
 import { Linear } from './linear.js';
 import { Normalize } from './normalize.js';
 import { PatchMoe } from './patch-moe.js';
@@ -37,5 +39,5 @@ import { Tokens } from './tokens/tokens.js';
 export function registerMoeLayers(parts: ConfigRegistry = {}): void {
   expectKnownKeys('registerMoeLayers', parts, ['routers', 'gates', 'losses']);
   registerParts(parts);
-  for (const layer of [BatchNorm, BlockMoe, Conv, ConvMoe, CustomMoe, PatchMoe, Linear, Normalize, StageMoe, DenseMoe, LinearMoe, Attention, AttentionPool, FeedForward, LayerNorm, Patches, Pool, Tokens]) serialization.registerClass(layer);
+  for (const layer of [BatchNorm, BlockMoe, Conv, ConvMoe, CustomMoe, PatchMoe, Linear, Normalize, Dropout, GateFeatures, StageMoe, DenseMoe, LinearMoe, Attention, AttentionPool, FeedForward, LayerNorm, Patches, Pool, Tokens]) serialization.registerClass(layer);
 }

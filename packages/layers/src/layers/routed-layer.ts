@@ -1,6 +1,6 @@
 // Shapes: B batch, H W pixels, C channels, N tokens, D features, E experts.
 import { type ForwardOptions, type MoeLayerInfo, createRng, expectArgument, expectInteger, expectNumber } from '@moe/core';
-import { type ExpertFn, type NamedConfig, type RouteContext, type Router, assignmentOf, dispatch, routerFromConfig } from '@moe/router';
+import { type ExpertFn, type GateStatistics, type NamedConfig, type RouteContext, type Router, assignmentOf, dispatch, routerFromConfig } from '@moe/router';
 import { type Tensor, customGrad, type serialization, add, dispose, mul, reshape, tidy, zeros, zerosLike } from '@tensorflow/tfjs-core';
 import type { LayerVariable, Shape } from '@tensorflow/tfjs-layers';
 import { partOutputShape } from '../spec/part-shape.js';
@@ -161,6 +161,7 @@ export abstract class RoutedLayer extends WeightedLayer {
     if (choice !== undefined && 'shape' in choice) return dispatch({ combineWeights: choice, assignment: assignmentOf(choice.dataSync(), choice.shape[1]) }, rows, experts);
     const { rng, gate } = call.moe?.options ?? {};
     const previous = call.moe?.previous(rows.shape[0]!);
+    const observe = call.moe?.observeBatchNorm;
     const context: RouteContext = {
       training: call.training,
       rowsPerExample,
@@ -168,6 +169,7 @@ export abstract class RoutedLayer extends WeightedLayer {
       ...(choice !== undefined && { allowed: choice }),
       ...(gate !== undefined && { gate }),
       ...(previous !== undefined && { previous }),
+      ...(observe !== undefined && { observeStatistics: (norm: string, seen: GateStatistics) => observe(this.#routerWeights[`${norm}/movingMean`]!, { ...seen, unbiased: true }) }),
     };
     const weights = Object.fromEntries(Object.entries(this.#routerWeights).map(([name, weight]) => [name, weight.read()]));
     const plan = this.router.route(weights, gateRows, context);

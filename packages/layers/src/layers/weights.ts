@@ -90,14 +90,18 @@ export const attentionPoolWeights = (width: number, hidden: number): readonly We
   ...under('mlp', feedForwardWeights(width, hidden)),
 ];
 
-/** Kernel and bias U(±1/√fan-in), the default of PyTorch. */
-export function linearWeights(features: number, units: number): readonly WeightSpec[] {
-  const bound = 1 / Math.sqrt(features);
-  return [
-    { name: 'kernel', shape: [features, units], trainable: true, draw: (rng) => rng.uniform(features * units, -bound, bound) },
-    { name: 'bias', shape: [units], trainable: true, draw: (rng) => rng.uniform(units, -bound, bound) },
-  ];
+/** Kernel of some shape and bias U(±1/√fan-in), the default of PyTorch. */
+function torchWeights(kernel: readonly number[], fanIn: number): readonly WeightSpec[] {
+  const bound = 1 / Math.sqrt(fanIn);
+  const uniform = (name: string, shape: readonly number[]): WeightSpec => ({ name, shape, trainable: true, draw: (rng) => rng.uniform(sizeOf(shape), -bound, bound) });
+  return [uniform('kernel', kernel), uniform('bias', kernel.slice(-1))];
 }
+
+/** Kernel `[from,to]` and bias, as PyTorch's linear layers start. */
+export const linearWeights = (features: number, units: number): readonly WeightSpec[] => torchWeights([features, units], features);
+
+/** Kernel `[3,3,C,F]` and bias, as PyTorch's convolutions start. */
+export const gateFeatureWeights = (channels: number, features: number): readonly WeightSpec[] => torchWeights([3, 3, channels, features], 9 * channels);
 
 const under = (prefix: string, specs: readonly WeightSpec[]): readonly WeightSpec[] => specs.map((spec) => ({ ...spec, name: `${prefix}/${spec.name}` }));
 

@@ -34,9 +34,12 @@ export function project(x: Tensor, kernel: Tensor, bias: Tensor): Tensor {
   });
 }
 
-/** GELU between two projections. */
-export function feedForward(x: Tensor, read: (name: string) => Tensor): Tensor {
-  return tidy(() => project(gelu(project(x, read('in/kernel'), read('in/bias'))), read('out/kernel'), read('out/bias')));
+/** GELU between two projections; `drop` is applied to what is between them and to the output. */
+export function feedForward(x: Tensor, read: (name: string) => Tensor, drop: (x: Tensor, place: string) => Tensor = (kept) => kept): Tensor {
+  return tidy(() => {
+    const hidden = drop(gelu(project(x, read('in/kernel'), read('in/bias'))), 'hidden');
+    return drop(project(hidden, read('out/kernel'), read('out/bias')), 'output');
+  });
 }
 
 /**

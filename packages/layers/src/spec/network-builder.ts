@@ -26,7 +26,9 @@ export class NetworkBuilder {
     this.image = normalize === undefined ? 'input' : this.push('normalize', { kind: 'normalize', mean: normalize.mean, std: normalize.std }, 'input');
   }
 
-  push(name: string, part: LayerPart, ...inputs: readonly string[]): string {
+  push(name: string, part: LayerPart, ...sources: readonly string[]): string {
+    // A router that sees what its experts see needs no second input: tfjs frees a tensor too early that goes into one layer twice.
+    const inputs = 'router' in part ? [...new Set(sources)] : sources;
     const inputShape = this.shape(inputs[0]!);
     const outputShape = partOutputShape(part, inputShape);
     const gateShape = 'router' in part && inputs[1] !== undefined ? this.shape(inputs[1]) : undefined;
@@ -39,13 +41,21 @@ export class NetworkBuilder {
     return this.#shapes.get(name)!;
   }
 
-  get #gateFromImage(): boolean {
-    return this.#moe?.gateFrom === 'image';
+  /** What a router sees whose experts see `input`. */
+  #gateShape(input: string): RowShape {
+    const { gateFrom = 'input' } = this.#moe!;
+    if (typeof gateFrom === 'object') return [gateFrom.features];
+    return this.shape(gateFrom === 'image' ? this.image : input);
   }
 
   /** An MoE layer with the inputs that it needs. */
   #mix(name: string, part: LayerPart, input: string): string {
-    return this.push(name, part, input, ...(this.#gateFromImage ? [this.image] : []));
+    const { gateFrom = 'input' } = this.#moe!;
+    if (gateFrom === 'input') return this.push(name, part, input);
+    if (gateFrom === 'image') return this.push(name, part, input, this.image);
+    // One for all MoE layers, made for the first.
+    if (!this.#shapes.has('gate')) this.push('gate', { kind: 'gateFeatures', features: gateFrom.features }, this.image);
+    return this.push(name, part, input, 'gate');
   }
 
   /** The mixture of the place, if an MoE layer with more than one expert belongs there. */
@@ -54,7 +64,7 @@ export class NetworkBuilder {
     this.candidates.push(path);
     if (!this.#places.some((place) => covers(place, path))) return undefined;
     const { router } = this.#moe;
-    const chosen = typeof router === 'function' ? router(this.shape(this.#gateFromImage ? this.image : input)) : router;
+    const chosen = typeof router === 'function' ? router(this.#gateShape(input)) : router;
     return chosen.numExperts > 1 ? { router: chosen, sharedExperts: this.#moe.sharedExperts ?? 0 } : undefined;
   }
 

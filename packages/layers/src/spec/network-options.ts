@@ -4,8 +4,16 @@ import type { Router } from '@moe/router';
 import { type BatchNormConventionName, batchNormConventions } from './batch-norm-convention.js';
 import type { RowShape } from './parts.js';
 
+/** What the MoE layers of every network can have. */
+export interface SharingOptions {
+  /** What the routers see, each through a gate of its own: the input of their experts, or the image as the network sees it. @defaultValue 'input' */
+  readonly gateFrom?: 'input' | 'image';
+  /** Experts of each MoE layer that every row passes besides, added to the mixture with weight 1. @defaultValue 0 */
+  readonly sharedExperts?: number;
+}
+
 /** Where and how a network branches into experts. */
-export interface MoeOptions {
+export interface MoeOptions extends Omit<SharingOptions, 'gateFrom'> {
   /**
    * Paths as in torchvision. Every stage, block or convolution at or below one becomes an MoE layer:
    * `'layer4'`, `'layer4.1'`, `['layer3.0', 'layer4']`, `'layer4.1.conv1'` (`kind: 'conv'`).
@@ -18,10 +26,11 @@ export interface MoeOptions {
   readonly kind: 'block' | 'conv' | 'stage';
   /** One router for all places, or a function of the shape `[H,W,C]` that it sees at the place. A router with one expert leaves the place dense. */
   readonly router: Router | ((inputShape: RowShape) => Router);
-  /** What the routers see: the input of their experts, or the image as the network sees it, through a gate of their own each. @defaultValue 'input' */
-  readonly gateFrom?: 'input' | 'image';
-  /** Experts of each MoE layer that every image passes besides, added to the mixture with weight 1. @defaultValue 0 */
-  readonly sharedExperts?: number;
+  /**
+   * What the routers see: the input of their experts; the image as the network sees it, through a gate of their own each; or, as one gate for several layers, so many features `[F]` that one
+   * 3×3 convolution of the image has for all of them, behind which `gapFc()` is a linear layer for each. @defaultValue 'input'
+   */
+  readonly gateFrom?: 'input' | 'image' | { readonly features: number };
   /** With `kind: 'conv'`: whether the 1x1 convolution of a skip counts too, as in the released code of *Robust Experts*. @defaultValue true */
   readonly downsample?: boolean;
   /** With `kind: 'stage'`: channels between the two blocks of an expert, from the shape of the input and the channels of the output. */
@@ -76,13 +85,29 @@ function expectNormalize(caller: string, normalize: NonNullable<NetworkOptions['
   expectArgument(caller, 'normalize.std', normalize.std.every((value) => value > 0), 'be positive', normalize.std);
 }
 
+/** Checks what the MoE layers of every network can have, and their router. */
+export function expectSharing(caller: string, { gateFrom = 'input', sharedExperts = 0, router }: SharingOptions & { readonly router: unknown }): void {
+  expectOneOf(caller, 'moe.gateFrom', gateFrom, ['input', 'image']);
+  expectInteger(caller, 'moe.sharedExperts', sharedExperts, 0);
+  const isRouter = typeof router === 'object' && router !== null && 'route' in router;
+  expectArgument(caller, 'moe.router', isRouter || typeof router === 'function', 'be a Router or a function that returns one', router);
+}
+
+/** Checks a share of numbers to drop. */
+export function expectRate(caller: string, name: string, rate: number): void {
+  expectNumber(caller, name, rate, 0);
+  expectArgument(caller, name, rate < 1, 'be below 1', rate);
+}
+
 function expectMoe(caller: string, { kind, downsample, innerWidth, residual, router, gateFrom = 'input', sharedExperts = 0, ...rest }: MoeOptions): void {
   expectKnownKeys(`${caller}.moe`, rest, ['at']);
   expectOneOf(caller, 'moe.kind', kind, ['block', 'conv', 'stage']);
-  expectOneOf(caller, 'moe.gateFrom', gateFrom, ['input', 'image']);
-  expectInteger(caller, 'moe.sharedExperts', sharedExperts, 0);
+  if (typeof gateFrom === 'object') {
+    expectKnownKeys(`${caller}.moe.gateFrom`, gateFrom, ['features']);
+    expectInteger(caller, 'moe.gateFrom.features', gateFrom.features, 1);
+  }
+  expectSharing(caller, { gateFrom: typeof gateFrom === 'object' ? 'image' : gateFrom, sharedExperts, router });
   expectArgument(caller, 'moe.downsample', downsample === undefined || kind === 'conv', `be left out with kind '${kind}'`, downsample, 'A block always holds its own skip.');
   expectArgument(caller, 'moe.innerWidth', (typeof innerWidth === 'function') === (kind === 'stage'), kind === 'stage' ? 'be a function that gives the channels inside an expert' : `be left out with kind '${kind}'`, innerWidth);
   expectArgument(caller, 'moe.residual', residual === undefined || kind === 'stage', `be left out with kind '${kind}'`, residual);
-  expectArgument(caller, 'moe.router', typeof router === 'function' || typeof router?.route === 'function', 'be a Router or a function that returns one', router);
 }

@@ -29,6 +29,8 @@ export function partOutputShape(part: ShapedPart, inputShape: RowShape): RowShap
     }
     case 'globalAveragePool':
       return [channels];
+    case 'gateFeatures':
+      return [part.features];
     case 'linear':
     case 'linearMoe':
       return [part.units];
@@ -45,6 +47,7 @@ export function partOutputShape(part: ShapedPart, inputShape: RowShape): RowShap
     case 'attention':
     case 'feedForward':
     case 'denseMoe':
+    case 'dropout':
       return inputShape;
     case 'normalize':
     case 'batchNorm':

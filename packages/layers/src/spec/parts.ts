@@ -66,11 +66,13 @@ export type LayerPart =
   | { readonly kind: 'tokens'; readonly classToken: boolean; readonly position: 'learned' | 'sincos2d' | 'none' }
   | { readonly kind: 'layerNorm' }
   | { readonly kind: 'attention'; readonly heads: number }
-  | { readonly kind: 'feedForward'; readonly hidden: number }
+  | { readonly kind: 'feedForward'; readonly hidden: number; readonly dropout?: number }
+  | { readonly kind: 'dropout'; readonly rate: number }
+  | { readonly kind: 'gateFeatures'; readonly features: number }
   | { readonly kind: 'pool'; readonly pool: 'token' | 'gap' }
   | { readonly kind: 'attentionPool'; readonly heads: number; readonly hidden: number }
   | ({ readonly kind: 'linearMoe'; readonly units: number } & Mixture)
-  | ({ readonly kind: 'denseMoe'; readonly hidden: number; readonly sharedStart: boolean } & Mixture)
+  | ({ readonly kind: 'denseMoe'; readonly hidden: number; readonly sharedStart: boolean; readonly dropout?: number } & Mixture)
   | ({ readonly kind: 'convMoe'; readonly conv: ConvSpec } & Mixture)
   | ({ readonly kind: 'patchMoe'; readonly conv: ConvSpec; readonly patch: number } & Mixture)
   | ({ readonly kind: 'blockMoe'; readonly block: BlockSpec } & Mixture)

@@ -59,7 +59,7 @@ function unfold(spec: NetworkSpec, dense: ReadonlySet<string>): NetworkSpec {
     const push = (changed: LayerPart): void => void layers.push({ ...ungated, inputs: inputs.slice(0, 1), part: changed });
     if (!dense.has(name)) layers.push({ ...layer, inputs });
     else if (part.kind === 'convMoe') push({ kind: 'conv', conv: part.conv });
-    else if (part.kind === 'denseMoe') push({ kind: 'feedForward', hidden: part.hidden });
+    else if (part.kind === 'denseMoe') push({ kind: 'feedForward', hidden: part.hidden, dropout: part.dropout ?? 0 });
     else if (part.kind === 'linearMoe') push({ kind: 'linear', units: part.units, activation: 'relu' });
     else if (part.kind === 'blockMoe') {
       const builder = new NetworkBuilder(layer.inputShape, { ...(part.block.batchNorm !== undefined && { batchNorm: part.block.batchNorm }) });

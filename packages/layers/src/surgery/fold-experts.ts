@@ -45,7 +45,7 @@ function mixtureOf({ part, name }: LayerSpec, { kind, downsample = true }: FoldO
     return !downsample && name.includes('.downsample.') ? undefined : (router) => ({ kind: 'convMoe', conv, router });
   }
   if (kind !== 'dense') return undefined;
-  if (part.kind === 'feedForward') return (router) => ({ kind: 'denseMoe', hidden: part.hidden, sharedStart: false, router });
+  if (part.kind === 'feedForward') return (router) => ({ kind: 'denseMoe', hidden: part.hidden, dropout: part.dropout ?? 0, sharedStart: false, router });
   if (part.kind === 'linear' && part.activation === 'relu') return (router) => ({ kind: 'linearMoe', units: part.units, router });
   return undefined;
 }

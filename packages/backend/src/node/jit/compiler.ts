@@ -1,4 +1,4 @@
-import { type DataId, Variable } from '@tensorflow/tfjs-core';
+import { type DataId, Variable, dispose } from '@tensorflow/tfjs-core';
 import { BackendError } from '@moe/core';
 import type { CompiledFunction, Compiler, FrozenConstant } from '../../jit/compiler.js';
 import type { Context } from '../context.js';
@@ -61,9 +61,14 @@ export function createCompiler(library: Library, status: Status, context: Contex
       return {
         frozen: frozenOf(trace),
         call(inputs) {
+          if (trace.assigned.some(({ isDisposed }) => isDisposed)) throw new BackendError('jit: a variable that the function assigns was disposed. Keep it.');
           const distinct = [...new Map(inputs.map(({ dataId }) => [dataId, { dataId }])).values()];
           const ids = backend.getInputTensorIds([...distinct, ...closures.map(({ from }) => captured(from))]);
-          return backend.binding.executeOp(name, [], ids, trace.outputs.length).map((output) => backend.createOutputTensor(output));
+          const values = backend.binding.executeOp(name, [], ids, trace.outputs.length).map((output) => backend.createOutputTensor(output));
+          const assigned = values.splice(values.length - trace.assigned.length);
+          trace.assigned.forEach((variable, i) => variable.assign(assigned[i]!));
+          dispose(assigned);
+          return values;
         },
         dispose: () => removeFunction(library, status, context, name),
       };

@@ -113,11 +113,9 @@ export function record(backend: NodeBackend, dtypeOf: DtypeOf, inputs: readonly 
   Object.assign(backend, replacements);
   try {
     const outputs = fn();
-    const results = idsOf(outputs).map(endpointOf);
-    if (variables.some(({ dataId }, i) => dataId !== contents[i])) {
-      throw new BackendError('jit: variables must not be assigned within a compiled function, for later calls would not do it. Pass weights as arguments and return the new ones.');
-    }
-    return { outputs, trace: { nodes, outputs: results } };
+    const assigned = variables.filter(({ dataId }, i) => dataId !== contents[i]);
+    const results = idsOf([...outputs, ...assigned]).map(endpointOf);
+    return { outputs, trace: { nodes, outputs: results, assigned } };
   } finally {
     Object.assign(backend, { binding });
     for (const name of ['getInputTensorIds', 'move', 'readSync'] as const) delete (backend as Partial<NodeBackend>)[name];

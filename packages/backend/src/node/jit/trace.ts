@@ -17,11 +17,13 @@ export type Node =
 /** What one call of a function did, in order. */
 export interface GraphTrace {
   readonly nodes: readonly Node[];
+  /** The results, then the new values of the variables that were assigned. */
   readonly outputs: readonly Endpoint[];
+  readonly assigned: readonly Variable[];
 }
 
 /** The nodes on which the outputs depend, numbered anew. */
-export function withoutDeadNodes({ nodes, outputs }: GraphTrace): GraphTrace {
+export function withoutDeadNodes({ nodes, outputs, assigned }: GraphTrace): GraphTrace {
   const alive = nodes.map(({ kind }) => kind === 'argument');
   for (const [node] of outputs) alive[node] = true;
   for (let i = nodes.length - 1; i >= 0; i--) {
@@ -32,7 +34,7 @@ export function withoutDeadNodes({ nodes, outputs }: GraphTrace): GraphTrace {
   const numbers = alive.map((lives) => (lives ? next++ : -1));
   const move = ([node, output]: Endpoint): Endpoint => [numbers[node]!, output];
   const kept = nodes.filter((_, i) => alive[i]).map((node) => (node.kind === 'operation' ? { ...node, inputs: node.inputs.map(move) } : node));
-  return { nodes: kept, outputs: outputs.map(move) };
+  return { nodes: kept, outputs: outputs.map(move), assigned };
 }
 
 const describe = (node: Node | undefined): string => {
@@ -46,7 +48,8 @@ const same = (a: Node | undefined, b: Node | undefined): boolean => (a?.kind ===
 /** @throws {@link BackendError} if two calls did not do the same; what differs would be frozen. */
 export function expectSame(first: GraphTrace, second: GraphTrace): void {
   const at = Array.from({ length: Math.max(first.nodes.length, second.nodes.length) }).findIndex((_, i) => !same(first.nodes[i], second.nodes[i]));
-  if (at < 0 && isDeepStrictEqual(first.outputs, second.outputs)) return;
+  const sameVariables = first.assigned.length === second.assigned.length && first.assigned.every((variable, i) => variable === second.assigned[i]);
+  if (at < 0 && sameVariables && isDeepStrictEqual(first.outputs, second.outputs)) return;
   const [a, b] = [first.nodes[at], second.nodes[at]];
   const user = second.nodes.find((node) => node.kind === 'operation' && node.inputs.some(([input]) => input === at));
   const [before, after] = [describe(a), describe(b)];

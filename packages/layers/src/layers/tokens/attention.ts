@@ -1,23 +1,16 @@
 // Shapes: B batch, N tokens, D features.
-import type { Tensor, Tensor3D, serialization } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor3D } from '@tensorflow/tfjs-core';
 import { attention } from '../../ops/transformer.js';
-import type { LayerPart } from '../../spec/parts.js';
-import { type LayerArgs, onlyTensor } from '../weighted-layer.js';
+import { PartLayer, type PartLayerArgs, type PartOf } from '../part-layer.js';
+import { onlyTensor } from '../weighted-layer.js';
 import { type WeightSpec, attentionWeights } from '../weights.js';
-import { TokenLayer } from './token-layer.js';
 
 /** Multi-head self-attention, `[B,N,D] → [B,N,D]`. */
-export class Attention extends TokenLayer {
+export class Attention extends PartLayer<'attention'> {
   static readonly className = 'MoeAttention';
-  readonly heads: number;
 
-  constructor(args: LayerArgs & { readonly heads: number; readonly seed: number }) {
-    super(args);
-    this.heads = args.heads;
-  }
-
-  get part(): LayerPart {
-    return { kind: 'attention', heads: this.heads };
+  protected describe({ heads }: PartLayerArgs<'attention'>): PartOf<'attention'> {
+    return { kind: 'attention', heads };
   }
 
   protected weightSpecs(rowShape: readonly number[]): readonly WeightSpec[] {
@@ -26,10 +19,6 @@ export class Attention extends TokenLayer {
 
   override call(inputs: Tensor | Tensor[]): Tensor {
     const x = onlyTensor(inputs) as unknown as Tensor3D;
-    return attention(x, x, this.heads, this.read);
-  }
-
-  override getConfig(): serialization.ConfigDict {
-    return { ...super.getConfig(), heads: this.heads };
+    return attention(x, x, this.part.heads, this.read);
   }
 }

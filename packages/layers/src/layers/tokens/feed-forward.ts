@@ -1,34 +1,25 @@
 // Shapes: B batch, N tokens, D features.
-import type { Tensor, serialization } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { feedForward } from '../../ops/transformer.js';
-import type { LayerPart } from '../../spec/parts.js';
-import { type LayerArgs, onlyTensor } from '../weighted-layer.js';
+import { readCallArguments } from '../call-arguments.js';
+import { dropping } from '../dropping.js';
+import { PartLayer, type PartLayerArgs, type PartOf } from '../part-layer.js';
+import { onlyTensor } from '../weighted-layer.js';
 import { type WeightSpec, feedForwardWeights } from '../weights.js';
-import { TokenLayer } from './token-layer.js';
 
 /** Two linear layers with GELU between, on every token: `[B,N,D] → [B,N,D]`. */
-export class FeedForward extends TokenLayer {
+export class FeedForward extends PartLayer<'feedForward'> {
   static readonly className = 'MoeFeedForward';
-  readonly hidden: number;
 
-  constructor(args: LayerArgs & { readonly hidden: number; readonly seed: number }) {
-    super(args);
-    this.hidden = args.hidden;
-  }
-
-  get part(): LayerPart {
-    return { kind: 'feedForward', hidden: this.hidden };
+  protected describe({ hidden, dropout = 0 }: PartLayerArgs<'feedForward'>): PartOf<'feedForward'> {
+    return { kind: 'feedForward', hidden, dropout };
   }
 
   protected weightSpecs(rowShape: readonly number[]): readonly WeightSpec[] {
-    return feedForwardWeights(rowShape.at(-1)!, this.hidden);
+    return feedForwardWeights(rowShape.at(-1)!, this.part.hidden);
   }
 
-  override call(inputs: Tensor | Tensor[]): Tensor {
-    return feedForward(onlyTensor(inputs), this.read);
-  }
-
-  override getConfig(): serialization.ConfigDict {
-    return { ...super.getConfig(), hidden: this.hidden };
+  override call(inputs: Tensor | Tensor[], kwargs: Record<string, unknown>): Tensor {
+    return feedForward(onlyTensor(inputs), this.read, dropping(this.name, this.part.dropout ?? 0, readCallArguments(kwargs)));
   }
 }

@@ -1,15 +1,14 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { layerNorm } from '../../ops/transformer.js';
-import type { LayerPart } from '../../spec/parts.js';
+import { PartLayer, type PartOf } from '../part-layer.js';
 import { onlyTensor } from '../weighted-layer.js';
 import { type WeightSpec, layerNormWeights } from '../weights.js';
-import { TokenLayer } from './token-layer.js';
 
 /** Layer norm over the last axis, eps 1e-6. */
-export class LayerNorm extends TokenLayer {
+export class LayerNorm extends PartLayer<'layerNorm'> {
   static readonly className = 'MoeLayerNorm';
 
-  get part(): LayerPart {
+  protected describe(): PartOf<'layerNorm'> {
     return { kind: 'layerNorm' };
   }
 

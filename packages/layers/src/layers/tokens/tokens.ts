@@ -1,10 +1,9 @@
 // Shapes: B batch, N tokens, D features.
 import { expectArgument } from '@moe/core';
-import { type Tensor, type Tensor3D, add, concat, type serialization, tensor, tidy, tile } from '@tensorflow/tfjs-core';
-import type { LayerPart } from '../../spec/parts.js';
-import { type LayerArgs, onlyTensor } from '../weighted-layer.js';
+import { type Tensor, type Tensor3D, add, concat, tensor, tidy, tile } from '@tensorflow/tfjs-core';
+import { PartLayer, type PartLayerArgs, type PartOf } from '../part-layer.js';
+import { onlyTensor } from '../weighted-layer.js';
 import { type WeightSpec, tokenWeights } from '../weights.js';
-import { TokenLayer } from './token-layer.js';
 
 /** What marks the place of a token. */
 export type Position = 'learned' | 'sincos2d' | 'none';
@@ -37,36 +36,24 @@ export function sincos2d(tokens: number, width: number): Float32Array {
 }
 
 /** Marks the place of every token and puts a class token in front: `[B,N,D] → [B,N+1,D]`. */
-export class Tokens extends TokenLayer {
+export class Tokens extends PartLayer<'tokens'> {
   static readonly className = 'MoeTokens';
-  readonly classToken: boolean;
-  readonly position: Position;
 
-  constructor(args: LayerArgs & { readonly classToken: boolean; readonly position: Position; readonly seed: number }) {
-    super(args);
-    this.classToken = args.classToken;
-    this.position = args.position;
-  }
-
-  get part(): LayerPart {
-    return { kind: 'tokens', classToken: this.classToken, position: this.position };
+  protected describe({ classToken, position }: PartLayerArgs<'tokens'>): PartOf<'tokens'> {
+    return { kind: 'tokens', classToken, position };
   }
 
   protected weightSpecs([tokens = 0, width = 0]: readonly number[]): readonly WeightSpec[] {
-    return tokenWeights(tokens + Number(this.classToken), width, this);
+    return tokenWeights(tokens + Number(this.part.classToken), width, this.part);
   }
 
   override call(inputs: Tensor | Tensor[]): Tensor {
     return tidy(() => {
       const x = onlyTensor(inputs) as unknown as Tensor3D;
       const [batch, tokens, width] = x.shape;
-      const marked = this.position === 'sincos2d' ? add(x, tensor(sincos2d(tokens, width), [1, tokens, width])) : x;
-      const all = this.classToken ? concat([tile(this.read('class'), [batch, 1, 1]), marked], 1) : marked;
-      return this.position === 'learned' ? add(all, this.read('position')) : all;
+      const marked = this.part.position === 'sincos2d' ? add(x, tensor(sincos2d(tokens, width), [1, tokens, width])) : x;
+      const all = this.part.classToken ? concat([tile(this.read('class'), [batch, 1, 1]), marked], 1) : marked;
+      return this.part.position === 'learned' ? add(all, this.read('position')) : all;
     });
-  }
-
-  override getConfig(): serialization.ConfigDict {
-    return { ...super.getConfig(), classToken: this.classToken, position: this.position };
   }
 }
