@@ -162,9 +162,10 @@ describe('sequence', () => {
 
 describe('autoAttack', () => {
   it('has the parts of its version, and needs gradients', () => {
-    const names = (version: 'standard' | 'quick' | 'plus'): string[] => autoAttack({ eps: 0.1, version }).options.attacks.map(({ name }) => name);
+    const names = (version: 'standard' | 'quick' | 'plus' | 'moe'): string[] => autoAttack({ eps: 0.1, version }).options.attacks.map(({ name }) => name);
     expect(names('standard')).toEqual(['apgd', 'apgdTargeted', 'fabTargeted', 'square']);
     expect(names('quick')).toEqual(['apgd', 'apgdTargeted']);
+    expect(names('moe')).toEqual(['apgd', 'apgdTargeted', 'relaxedGates', 'twoPhase', 'expertTargeted', 'pathEnumeration', 'fabTargeted', 'square']);
     expect(names('plus')).toEqual(['apgd:ce', 'apgd:dlr', 'fab', 'square', 'apgdTargeted', 'fabTargeted']);
     expect(autoAttack({ eps: 12, norm: 'L1' }).options.attacks.slice(0, 2).map(({ options }) => options)).toMatchObject([{ restarts: 5, multiEps: true }, { targets: 5, multiEps: true }]);
     expect(autoAttack({ eps: 0.1 }).access).toBe('gradient');

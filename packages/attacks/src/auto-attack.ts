@@ -1,9 +1,12 @@
-import { type Attack, type Bounds, type Compile, expectKnownKeys, expectOneOf } from '@moe/core';
+import { type Attack, type Bounds, type Compile, expectArgument, expectKnownKeys, expectOneOf } from '@moe/core';
 import { apgd } from './apgd.js';
 import { apgdTargeted } from './apgd-targeted.js';
 import { fab } from './fab/fab.js';
 import { fabTargeted } from './fab/fab-targeted.js';
 import type { AttackNorm } from './geometry/geometry.js';
+import { expertTargeted, twoPhase } from './moe/expert-targeted.js';
+import { pathEnumeration } from './moe/path-enumeration.js';
+import { relaxedGates } from './moe/relaxed-gates.js';
 import { type SequenceOptions, sequence } from './sequence.js';
 import { square } from './square.js';
 
@@ -18,12 +21,14 @@ export interface AutoAttackOptions {
   readonly compile?: Compile;
   /**
    * `'standard'`: APGD-CE, targeted APGD, targeted FAB, Square. `'quick'`: the first two, which decide nearly every example of models without masked gradients, at less than a
-   * third of the cost. `'plus'`: APGD-CE and APGD-DLR with 5 restarts each, untargeted FAB with 5, Square, targeted APGD, targeted FAB. @defaultValue 'standard'
+   * third of the cost. `'plus'`: APGD-CE and APGD-DLR with 5 restarts each, untargeted FAB with 5, Square, targeted APGD, targeted FAB. `'moe'`:
+   * the standard version with attacks on routing between its second and third part, {@link relaxedGates}, {@link twoPhase}, {@link expertTargeted} and {@link pathEnumeration}; for models that bring
+   * `moe`. Fools what the standard version fools, and more where routing hides gradients. @defaultValue 'standard'
    */
   readonly version?: (typeof VERSIONS)[number];
 }
 
-const VERSIONS = ['standard', 'quick', 'plus'] as const;
+const VERSIONS = ['standard', 'quick', 'plus', 'moe'] as const;
 
 /**
  * AutoAttack: an ensemble of attacks without parameters to tune, each on what still stands after those before it.
@@ -32,7 +37,7 @@ const VERSIONS = ['standard', 'quick', 'plus'] as const;
  * Steps, restarts and targets are those of the published versions: 100 steps, 9 targets, 5,000 queries; in L1 the standard version has 5 restarts of APGD-CE and 5 targets for targeted
  * APGD. Differs as its parts do, see there; and `'plus'` in L1 keeps the larger balls of APGD, where the published one, which warns of that norm, does not.
  *
- * @returns A frozen attack named `autoAttack:standard`, `autoAttack:quick` or `autoAttack:plus`.
+ * @returns A frozen attack named `autoAttack:standard`, `autoAttack:quick`, `autoAttack:plus` or `autoAttack:moe`.
  * @throws {@link ArgumentError} if an option is unknown or out of range.
  * @see {@link https://arxiv.org/abs/2003.01690 | Croce & Hein 2020}
  *
@@ -43,6 +48,7 @@ export function autoAttack(options: AutoAttackOptions): Attack<SequenceOptions> 
   expectKnownKeys('autoAttack', options, ['eps', 'norm', 'bounds', 'compile', 'version']);
   const { version = 'standard', ...shared } = options;
   expectOneOf('autoAttack', 'version', version, VERSIONS);
+  expectArgument('autoAttack', 'compile', version !== 'moe' || options.compile === undefined, "be left out with version 'moe'", options.compile, 'Routed layers read their gates on the host.');
   return sequence(`autoAttack:${version}`, partsOf(version, shared));
 }
 
@@ -59,5 +65,7 @@ function partsOf(version: (typeof VERSIONS)[number], shared: Omit<AutoAttackOpti
     ];
   }
   const gradient = shared.norm === 'L1' ? [apgd({ ...shared, restarts: 5 }), apgdTargeted({ ...shared, targets: 5 })] : [apgd(shared), apgdTargeted(shared)];
-  return version === 'quick' ? gradient : [...gradient, fabTargeted(shared), square(shared)];
+  if (version === 'quick') return gradient;
+  const routing = version === 'moe' ? [relaxedGates(shared), twoPhase(shared), expertTargeted(shared), pathEnumeration(shared)] : [];
+  return [...gradient, ...routing, fabTargeted(shared), square(shared)];
 }

@@ -1,6 +1,7 @@
 // Shapes: B batch.
-import { type Attack, type AttackAccess, type AttackContext, type Bounds, type LogitsFn, type Perturbation, expectArgument, expectShape } from '@moe/core';
+import { type Attack, type AttackAccess, type AttackContext, type Bounds, type LogitsFn, type Perturbation, expectArgument } from '@moe/core';
 import type { AttackNorm } from './geometry/geometry.js';
+import { createProblem } from './internal/problem.js';
 import { type Tensor, type Tensor1D, dispose, tensor, tensor1d } from '@tensorflow/tfjs-core';
 
 /** Names and options of the parts of a {@link sequence}. */
@@ -34,11 +35,12 @@ export function sequence(name: string, attacks: readonly Attack[]): Attack<Seque
   const names = attacks.map((attack) => attack.name);
   const twice = names.find((other, i) => names.indexOf(other) !== i);
   expectArgument('sequence', 'attacks', twice === undefined, 'have distinct names', twice, 'Give one of them a label.');
+  const shared = sharedOptions(attacks);
   return Object.freeze<Attack<SequenceOptions>>({
     name,
-    options: Object.freeze({ ...sharedOptions(attacks), attacks: attacks.map((attack) => Object.freeze({ name: attack.name, options: attack.options })) }),
+    options: Object.freeze({ ...shared, attacks: attacks.map((attack) => Object.freeze({ name: attack.name, options: attack.options })) }),
     access: ACCESS[Math.max(...attacks.map(({ access }) => ACCESS.indexOf(access)))]!,
-    perturb: (model, inputs, labels, context) => runAll(name, attacks, model, inputs, labels, context),
+    perturb: (model, inputs, labels, context) => runAll(name, attacks, shared.bounds ?? [-Infinity, Infinity], model, inputs, labels, context),
   });
 }
 
@@ -49,12 +51,8 @@ function sharedOptions(attacks: readonly Attack[]): Pick<SequenceOptions, 'eps' 
   return Object.fromEntries(alike.map((key) => [key, first![key]]));
 }
 
-function runAll(name: string, attacks: readonly Attack[], model: LogitsFn, inputs: Tensor, labels: Tensor1D, context: AttackContext): Perturbation {
-  const [rows = 0, ...shape] = inputs.shape;
-  expectShape(name, { labels }, ['B'], { B: rows });
-  const size = inputs.size / Math.max(rows, 1);
-  const clean = inputs.dataSync() as Float32Array;
-  const truth = labels.dataSync();
+function runAll(name: string, attacks: readonly Attack[], bounds: Bounds, model: LogitsFn, inputs: Tensor, labels: Tensor1D, context: AttackContext): Perturbation {
+  const { rows, size, shape, inputs: clean, labels: truth } = createProblem(name, model, inputs, labels, context, bounds);
   const adversarial = clean.slice();
   const success = new Int32Array(rows);
   const loss = new Float32Array(rows);

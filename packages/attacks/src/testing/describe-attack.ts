@@ -22,6 +22,8 @@ export interface AttackTraits {
   readonly lossOption?: boolean;
   /** Whether it fools a linear model a thousandth beyond its margin; none does so before. @defaultValue true */
   readonly exact?: boolean;
+  /** Makes of each model what the attack needs; it must give the same logits. @defaultValue nothing is needed */
+  readonly wrap?: (model: LogitsFn) => LogitsFn;
 }
 
 const SHAPE = [2, 3, 1] as const;
@@ -57,11 +59,14 @@ function sample(model: LogitsFn, count: number, seed: number): { inputs: Float32
  *
  * @param make - makes the attack for a radius; strong enough to reach the far side of a linear model.
  */
-export function describeAttack(name: string, make: (options: { eps: number; restarts: number }) => Attack, { norm, loss, restarts, firstAtInput = false, batchRounding = 0, lossOption = true, exact = true }: AttackTraits): void {
+export function describeAttack(name: string, make: (options: { eps: number; restarts: number }) => Attack, { norm, loss, restarts, firstAtInput = false, batchRounding = 0, lossOption = true, exact = true, wrap }: AttackTraits): void {
   const { distance } = GEOMETRIES[norm];
   const net = tinyNet(SIZE, CLASSES, 7);
   const byGradient = make({ eps: 1, restarts: 1 }).access === 'gradient';
-  const attackOf = (eps: number, count = 1): Attack => make({ eps, restarts: count });
+  const attackOf = (eps: number, count = 1): Attack => {
+    const attack = make({ eps, restarts: count });
+    return wrap === undefined ? attack : Object.freeze({ ...attack, perturb: (model, ...rest) => attack.perturb(wrap(model), ...rest) } satisfies Attack);
+  };
 
   describe(`${name}: contract`, () => {
     it('stays in ball and bounds, judges its own result rightly, and reports the loss there', () => {
@@ -220,8 +225,10 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
     const gradientRefusals: [string, Parameters<typeof attempt>[0], string, RegExp][] = [
       ['NaN gradients', { model: (x: Tensor) => add(net(x), sum(sqrt(mul(x, 0)))) as Tensor2D }, 'NUMERICS', /input gradient must be finite, got NaN for row 0/],
       ['a model without gradient', { model: (x: Tensor) => cast(greater(net(x), 0), 'float32') as Tensor2D }, 'BACKEND', /model must be differentiable.*Greater/],
-      ['a model that ignores its input', { labels: [0, 0], model: (x: Tensor) => ones([x.shape[0]!, 3]) as Tensor2D }, 'BACKEND', /model must be differentiable/],
     ];
+    // What is wrapped reads its input and mixes matrices.
+    const bareRefusals: typeof gradientRefusals = [['logits that are no matrix', { model: (x: Tensor) => x as Tensor2D }, 'SHAPE', /logits must have shape \[B,M\]/]];
+    if (byGradient) bareRefusals.push(['a model that ignores its input', { labels: [0, 0], model: (x: Tensor) => ones([x.shape[0]!, 3]) as Tensor2D }, 'BACKEND', /model must be differentiable/]);
     it.each([
       ['labels out of range', { labels: [0, 3] }, 'ARGUMENT', /labels\[1\] must be a class index in \[0, 3\), got 3/],
       ['negative labels', { labels: [-1, 0] }, 'ARGUMENT', /labels\[0\] must be a class index/],
@@ -232,7 +239,7 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
       ['NaN logits', { model: (x: Tensor) => mul(net(x), Number.NaN) as Tensor2D }, 'NUMERICS', /logits must be finite, got NaN for row 0/],
       ...(byGradient ? gradientRefusals : []),
       ['logits of one class', { model: (x: Tensor) => slice(net(x), [0, 0], [x.shape[0]!, 1]) }, 'ARGUMENT', /at least 2 classes/],
-      ['logits that are no matrix', { model: (x: Tensor) => x as Tensor2D }, 'SHAPE', /logits must have shape \[B,M\]/],
+      ...(wrap === undefined ? bareRefusals : []),
     ] as [string, Parameters<typeof attempt>[0], string, RegExp][])('refuses %s', (_, change, code, message) => {
       const refused = (): void => void expectTensorsKept(0, () => attempt(change));
       expect(refused).toThrow(message);

@@ -1,0 +1,71 @@
+// Shapes: B batch, D numbers of one example, R tokens of an example, E experts.
+import { type ForwardOptions, type ForwardResult, type LogitsFn, type MoeLayerInfo, type MoeLogitsFn, stopGradient, straightThrough, topKMask } from '@moe/core';
+import { type Tensor, type Tensor2D, add, clone, concat, div, expandDims, matMul, mean, mul, oneHot, reshape, scalar, slice, softmax, sqrt, square, sub, sum, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
+
+/** A layer that sends every example to the K experts of highest affine score, weighted by a softmax over these; no gradient through the choice. */
+export interface ToyMoe {
+  /** `[D,E]`. */
+  readonly router: number[][];
+  /** `[E]`. */
+  readonly bias: number[];
+  readonly experts: readonly LogitsFn[];
+  readonly topK?: number;
+  /** An example is cut into so many tokens of equal length, which the router sees one by one; the experts see the whole example, and an example's weights are the means of its tokens'. @defaultValue 1 */
+  readonly tokens?: number;
+}
+
+type Gate = NonNullable<ForwardOptions['gate']>;
+
+function weightsOf(scores: Tensor2D, topK: number, gate: Gate): Tensor2D {
+  const mask = topKMask(stopGradient(scores), topK);
+  // One weight is exactly 1, with a gradient of exactly 0, which a softmax is not on every engine.
+  const hard = topK === 1 ? mask : softmax(add(scores, mul(sub(mask, 1), 1e9)) as Tensor2D);
+  if (gate === 'hard') return hard;
+  if (gate === 'detached') return stopGradient(hard);
+  const centred = sub(scores, mean(scores, 1, true));
+  const unit = gate.relative === true ? stopGradient(sqrt(mean(square(centred), 1, true))) : scalar(1);
+  return straightThrough(hard, softmax(div(centred, mul(unit, gate.temperature)) as Tensor2D));
+}
+
+/** A model of one such layer, `[B,…] → [B,M]`. */
+export function toyMoe({ router, bias, experts, topK = 1, tokens = 1 }: ToyMoe): MoeLogitsFn {
+  const numExperts = bias.length;
+  const info: MoeLayerInfo = { name: 'moe', numExperts, topK, batchInvariant: true, continuous: topK === numExperts };
+  const forward = (inputs: Tensor, { experts: choices = {}, gate = 'hard' }: ForwardOptions = {}): ForwardResult => {
+    const rows = inputs.shape[0]!;
+    const choice = choices['moe'];
+    const live = (): { readonly scores: Tensor2D; readonly weights: Tensor2D } => {
+      const scores = add(matMul(reshape(inputs, [rows * tokens, -1]) as Tensor2D, tensor2d(router)), tensor1d(bias)) as Tensor2D;
+      return { scores, weights: weightsOf(scores, topK, gate) };
+    };
+    const routed = choice === undefined ? live() : undefined;
+    const weights = routed?.weights ?? (typeof choice === 'number' ? (oneHot(new Array<number>(rows * tokens).fill(choice), numExperts) as Tensor2D) : (choice as Tensor2D));
+    const shares = mean(reshape(weights, [rows, tokens, numExperts]), 1);
+    const outputs = experts.map((expert, e) => mul(expert(inputs), slice(shares as Tensor2D, [0, e], [rows, 1])));
+    const logits = outputs.reduce((total, next) => add(total, next)) as Tensor2D;
+    const routing = routed === undefined ? [] : [{ layer: 'moe', gateLogits: clone(routed.scores), gates: softmax(routed.scores), combineWeights: clone(weights), auxLoss: scalar(0), droppedFraction: 0 }];
+    return { logits, routing, auxLoss: scalar(0) };
+  };
+  return Object.assign((inputs: Tensor) => tidy(() => forward(inputs).logits), { moe: { moeLayers: [info], forward } });
+}
+
+/** The same logits for every input, as an expert whose gradient is zero. */
+export const constantExpert =
+  (logits: readonly number[]): LogitsFn =>
+  (x) =>
+    add(mul(expandDims(sum(reshape(x, [x.shape[0]!, -1]), 1), 1), 0), tensor2d([[...logits]])) as Tensor2D;
+
+/** A model behind a layer of two equal experts, so that its routes change nothing. */
+export function asMoe(model: LogitsFn, size: number): MoeLogitsFn {
+  const router = Array.from({ length: size }, (_, i) => [Math.cos(i), Math.sin(3 * i)]);
+  return toyMoe({ router, bias: [0.2, 0], experts: [model, model] });
+}
+
+/** A model that takes every class for the next one. */
+export const shifted =
+  (model: LogitsFn): LogitsFn =>
+  (x) => {
+    const logits = model(x);
+    const [rows, classes] = logits.shape;
+    return concat([slice(logits, [0, classes - 1], [rows, 1]), slice(logits, [0, 0], [rows, classes - 1])], 1);
+  };
