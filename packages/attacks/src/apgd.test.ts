@@ -1,8 +1,9 @@
 import { type Tensor2D, concat, mul, square, sub, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
-import { createRng } from '@moe/core';
+import { createRng, restoreRng } from '@moe/core';
 import type { LogitsFn } from '@moe/core';
 import { describe, expect, it } from 'vitest';
 import { type ApgdOptions, apgd } from './apgd.js';
+import { linearModel } from './testing/models.js';
 
 /** Points that the model saw in the attack of one number, x = 0.5 with eps = 0.2, after the clean pass; the loss peaks at `peak`. */
 function path(peak: number, options: Omit<ApgdOptions, 'eps'>, offset = -1): { points: number[]; success: number } {
@@ -17,8 +18,8 @@ function path(peak: number, options: Omit<ApgdOptions, 'eps'>, offset = -1): { p
   return { points: points.slice(1), success };
 }
 
-/** A seed whose first start is 0.3, the low end of the ball. */
-const SEED = Array.from({ length: 50 }, (_, seed) => seed).find((seed) => createRng(seed).stream('apgd').at(0, 0).uniform(1, -1, 1)[0]! < 0)!;
+/** A seed whose first start is 0.3, the low end of the ball, by a uniform draw and by a normal one. */
+const SEED = Array.from({ length: 50 }, (_, seed) => createRng(seed).stream('apgd').at(0, 0)).findIndex((rng) => rng.uniform(1, -1, 1)[0]! < 0 && restoreRng({ ...rng.state(), counter: 0 }).normal(1)[0]! < 0);
 
 describe('apgd', () => {
   it('takes the hand-worked steps of the paper variant', () => {
@@ -42,6 +43,33 @@ describe('apgd', () => {
     // where the momentum is the way from .54375 → .58125 + .75(-.025) + .25(.0375) = .571875
     const { points } = path(0.58, { steps: 20, variant: 'autoattack' });
     expect(points.slice(0, 14)).toBeAllClose([0.3, 0.7, 0.5, 0.6, 0.4, 0.45, 0.5625, 0.69375, 0.6375, 0.58125, 0.4921875, 0.54375, 0.571875, 0.571875]);
+  });
+
+  it('takes the hand-worked steps of L1', () => {
+    // No momentum; a checkpoint after every step; first step size eps = 0.2: 0.3 → 0.5 → 0.7.
+    // At 0.5, the clean input, the best point changes nothing, which is sparser: step size 0.2 again. From then on it changes no less,
+    // so the step size falls by a third: 0.7 - 2/15 = 0.56667 → + 4/45 = 0.65556 → - 8/135 = 0.59630 → - 16/405 = 0.55679.
+    const { points } = path(0.58, { steps: 20, norm: 'L1', multiEps: false });
+    expect(points.slice(0, 7)).toBeAllClose([0.3, 0.5, 0.7, 0.566667, 0.655556, 0.596296, 0.55679], { atol: 2e-6 });
+  });
+
+  it.each([true, false])('decides a linear model of 60 numbers in L1 to half a thousandth (multiEps: %s)', (multiEps) => {
+    const rng = createRng(3);
+    const [w, x] = [Array.from(rng.stream('w').uniform(60, -1, 1)), rng.stream('x').uniform(60, 0.3, 0.7)];
+    const lead = 0.2 + w.reduce((total, value, i) => total + value * x[i]!, 0);
+    const model = linearModel(w.map((value) => [0, value]), [lead, 0]);
+    const verdict = (factor: number): number =>
+      tidy(() => apgd({ eps: (factor * 0.2) / Math.max(...w.map(Math.abs)), norm: 'L1', multiEps }).perturb(model, tensor2d(x, [1, 60]), tensor1d([0], 'int32'), { rng: createRng(1) }).success.dataSync()[0]!);
+    expect([verdict(0.9995), verdict(1.0005)]).toEqual([0, 1]);
+  });
+
+  it('looks into larger balls first in L1, and counts only what lies in its own', () => {
+    // Wrong from 0.8 on: within the first two balls, but not within 0.2 of 0.5.
+    const { points, success } = path(2, { steps: 20, norm: 'L1' }, 1.44);
+    expect(Math.max(...points.slice(0, 7))).toBeCloseTo(1, 6);
+    expect(Math.max(...points.slice(14))).toBeCloseTo(0.7, 6);
+    expect(success).toBe(0);
+    expect(points).toHaveLength(23);
   });
 
   it('homes in on a peak inside the ball', () => {

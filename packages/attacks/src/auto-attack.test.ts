@@ -86,6 +86,8 @@ describe('square', () => {
     // The bump of one by three is (1/4, 5/4, 1/4) over its length.
     const [a, b, c] = Array.from(dipole('L2', 1, 3, false));
     expect([a, b, c]).toBeAllClose([-0.19245, -0.96225, -0.19245], { atol: 1e-5 });
+    // In L1 it falls off with the fourth power: (1/16, 17/16, 1/16) over its sum.
+    expect(Array.from(dipole('L1', 1, 3, false))).toBeAllClose([-1 / 19, -17 / 19, -1 / 19], { atol: 1e-9 });
   });
 
   it.each(['Linf', 'L2', 'L1'] as const)('%s: finds what gradients do not show', (norm) => {
