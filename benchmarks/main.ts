@@ -7,7 +7,7 @@ import type { Benchmark, BenchmarkOptions, MeasuredRow } from './benchmark.js';
 type Extra = 'engine' | 'filter' | 'failures';
 
 const BENCHMARKS: Readonly<Record<string, { summary: string; takes?: readonly Extra[]; load: () => Promise<{ default: Benchmark }> }>> = {
-  attacks: { summary: 'PGD on ResNet-18 against the passes that it makes, on wasm and tensorflow', takes: ['engine'], load: () => import('./attacks/index.js') },
+  attacks: { summary: 'PGD against the passes that it makes, AutoAttack against the original in $MOE_BENCH_PYTHON', takes: ['engine', 'filter'], load: () => import('./attacks/index.js') },
   backend: { summary: 'gradients, matrix products and a training step on the wasm engine', load: () => import('./backend/index.js') },
   cluster: { summary: 'the exchange of gradients between two processes, on the engine tensorflow', load: () => import('./cluster/index.js') },
   conformance: {
@@ -35,7 +35,7 @@ attacks, dispatch, layers, conformance:
   --engine NAME    wasm, tensorflow or, for conformance, cpu; all that work here by default
 
 conformance:
-  --filter TEXT    only specs whose name contains it; of leaks, subjects
+  --filter TEXT    only specs whose name contains it; of leaks, subjects; of attacks, comparisons with the original
   --failures FILE  writes the specs that fail, one JSON object a line
 
 Exit code: 0 all bars hold, 1 a bar does not hold, 2 wrong arguments.`;

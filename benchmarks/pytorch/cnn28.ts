@@ -26,8 +26,11 @@ function freshWeight(name: string, rng: Rng): Tensor {
   return tensor(rng.stream(name).normal(size, 0, shape.length === 1 ? 0.1 : Math.sqrt(2 / fanIn)), shape);
 }
 
+/** Weights of the network, freshly drawn, by name. */
+export const freshWeights = (rng: Rng): readonly (readonly [name: string, weight: Tensor])[] => Object.keys(SHAPES).map((name) => [name, freshWeight(name, rng)]);
+
 /** Two convolutions with bias, ReLU and 2x2 maximum pooling, then one linear layer: images `[B,28,28,1]` → logits `[B,10]`. */
-function logitsOf(weights: readonly Tensor[], images: Tensor): Tensor2D {
+export function logitsOf(weights: readonly Tensor[], images: Tensor): Tensor2D {
   const [kernel1, bias1, kernel2, bias2, kernel, bias] = weights as [Tensor4D, Tensor, Tensor4D, Tensor, Tensor2D, Tensor];
   const first = maxPool(relu(add(conv2d(images as Tensor4D, kernel1, 1, 'same'), bias1)) as Tensor4D, 2, 2, 'valid');
   const second = maxPool(relu(add(conv2d(first, kernel2, 1, 'same'), bias2)) as Tensor4D, 2, 2, 'valid');
@@ -36,11 +39,10 @@ function logitsOf(weights: readonly Tensor[], images: Tensor): Tensor2D {
 
 /** A small network on 128 images `[28,28,1]`, 10 classes, where what happens around the arithmetic counts; compiled with `jit`. */
 export function cnn28(): Subject {
-  const rng = createRng(1);
-  const names = Object.keys(SHAPES);
-  let weights: readonly Tensor[] = names.map((name) => freshWeight(name, rng));
+  const fresh = freshWeights(createRng(1));
+  let weights: readonly Tensor[] = fresh.map(([, weight]) => weight);
   let momenta: readonly Tensor[] = weights.map((weight) => zerosLike(weight));
-  const drawn = weights.map((weight, i) => ({ name: names[i]!, shape: weight.shape, values: Float32Array.from(weight.dataSync()) }));
+  const drawn = fresh.map(([name, weight]) => ({ name, shape: weight.shape, values: Float32Array.from(weight.dataSync()) }));
   const images = createRng(3).uniform(BATCH * 28 * 28);
   const labels = createRng(4).integers(BATCH, CLASSES);
   const [x, y] = [tensor(images, [...IMAGES]), tensor1d(labels, 'int32')];

@@ -44,8 +44,12 @@ function start(name: string, command: string, args: readonly string[], threads: 
 /** Our process: Node with the engine `tensorflow`. */
 export const startOurs = (threads: number): Side => start('our side', process.execPath, [...process.execArgv, here('worker.ts')], threads);
 
-/** The peer: PyTorch in the Python that `$MOE_BENCH_PYTHON` names. */
-export const startPeer = (python: string, threads: number): Side => start(`PyTorch in ${python}`, python, [here('peer.py')], threads);
+/**
+ * The peer: PyTorch in the Python that `$MOE_BENCH_PYTHON` names.
+ *
+ * @param script - relative to this folder. @defaultValue 'peer.py'
+ */
+export const startPeer = (python: string, threads: number, script = 'peer.py'): Side => start(`PyTorch in ${python}`, python, [here(script)], threads);
 
 /** Lets sides run one task by turns; the least cost of each, without the first round. */
 export async function byTurns(sides: readonly Side[], task: (side: number) => string, rounds: number): Promise<readonly Cost[]> {

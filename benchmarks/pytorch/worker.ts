@@ -1,6 +1,4 @@
 // Our side of `pnpm bench pytorch`: the same commands as peer.py, one JSON object a line.
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { useBackend } from '@moe/backend';
 import { describeTensorflow } from '@moe/backend/node';
@@ -8,6 +6,7 @@ import { type Tensor, enableProdMode } from '@tensorflow/tfjs-core';
 import { cnn28 } from './cnn28.js';
 import { resnet18 } from './resnet18.js';
 import type { Pass, Subject } from './subject.js';
+import { writeTensors } from './tensors.js';
 
 const SUBJECTS: Readonly<Record<string, () => Subject>> = { 'cnn28-b128': cnn28, 'resnet18-b64': resnet18 };
 
@@ -25,16 +24,13 @@ const prepared = (): Subject => {
 };
 
 /** Weights, images and labels for the peer, as peer.py says. */
-async function write(folder: string, { weights, images, imageShape, labels, attack }: Subject): Promise<void> {
-  const all = [
+const write = (folder: string, { weights, images, imageShape, labels, attack }: Subject): Promise<void> =>
+  writeTensors(folder, [
     ...weights(),
     { name: 'images', shape: imageShape, values: images },
     { name: 'labels', shape: [labels.length], values: Float32Array.from(labels) },
     { name: 'attack', shape: [3], values: Float32Array.of(attack.eps, attack.stepSize, attack.steps) },
-  ];
-  await writeFile(join(folder, 'tensors.bin'), Buffer.concat(all.map(({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength))));
-  await writeFile(join(folder, 'tensors.json'), JSON.stringify(all.map(({ name, shape }) => ({ name, shape }))));
-}
+  ]);
 
 function read(make: () => Tensor): number[] {
   const made = make();
