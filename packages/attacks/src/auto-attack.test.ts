@@ -12,7 +12,7 @@ import { projectHyperplane } from './geometry/hyperplane.js';
 import { dipole } from './internal/square-dipoles.js';
 import { rankTargets } from './internal/rank-targets.js';
 import { targetedDlrLoss } from './losses/targeted-loss.js';
-import { sequence } from './sequence.js';
+import { sequence } from './combinators/sequence.js';
 import { shareAt, square } from './square.js';
 import { linearModel, predictions, tinyNet } from './testing/models.js';
 

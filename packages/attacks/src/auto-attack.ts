@@ -4,10 +4,12 @@ import { apgdTargeted } from './apgd-targeted.js';
 import { fab } from './fab/fab.js';
 import { fabTargeted } from './fab/fab-targeted.js';
 import type { AttackNorm } from './geometry/geometry.js';
+import type { CombinedOptions } from './combinators/combined.js';
+import { sequence } from './combinators/sequence.js';
+import { withEot } from './combinators/with-eot.js';
 import { expertTargeted, twoPhase } from './moe/expert-targeted.js';
 import { pathEnumeration } from './moe/path-enumeration.js';
 import { relaxedGates } from './moe/relaxed-gates.js';
-import { type SequenceOptions, sequence } from './sequence.js';
 import { square } from './square.js';
 
 export interface AutoAttackOptions {
@@ -23,12 +25,15 @@ export interface AutoAttackOptions {
    * `'standard'`: APGD-CE, targeted APGD, targeted FAB, Square. `'quick'`: the first two, which decide nearly every example of models without masked gradients, at less than a
    * third of the cost. `'plus'`: APGD-CE and APGD-DLR with 5 restarts each, untargeted FAB with 5, Square, targeted APGD, targeted FAB. `'moe'`:
    * the standard version with attacks on routing between its second and third part, {@link relaxedGates}, {@link twoPhase}, {@link expertTargeted} and {@link pathEnumeration}; for models that bring
-   * `moe`. Fools what the standard version fools, and more where routing hides gradients. @defaultValue 'standard'
+   * `moe`. Fools what the standard version fools, and more where routing hides gradients. `'rand'`, for randomised models: APGD-CE and APGD-DLR, each pass the mean of 20
+   * draws. @defaultValue 'standard'
    */
   readonly version?: (typeof VERSIONS)[number];
 }
 
-const VERSIONS = ['standard', 'quick', 'plus', 'moe'] as const;
+const VERSIONS = ['standard', 'quick', 'plus', 'moe', 'rand'] as const;
+/** Draws of a randomised model's noise for each pass, as in the published version. */
+const DRAWS = 20;
 
 /**
  * AutoAttack: an ensemble of attacks without parameters to tune, each on what still stands after those before it.
@@ -37,22 +42,24 @@ const VERSIONS = ['standard', 'quick', 'plus', 'moe'] as const;
  * Steps, restarts and targets are those of the published versions: 100 steps, 9 targets, 5,000 queries; in L1 the standard version has 5 restarts of APGD-CE and 5 targets for targeted
  * APGD. Differs as its parts do, see there; and `'plus'` in L1 keeps the larger balls of APGD, where the published one, which warns of that norm, does not.
  *
- * @returns A frozen attack named `autoAttack:standard`, `autoAttack:quick`, `autoAttack:plus` or `autoAttack:moe`.
+ * @returns A frozen attack named `autoAttack:standard`, `autoAttack:quick`, `autoAttack:plus`, `autoAttack:moe` or `autoAttack:rand`.
  * @throws {@link ArgumentError} if an option is unknown or out of range.
  * @see {@link https://arxiv.org/abs/2003.01690 | Croce & Hein 2020}
  *
  * @example
  * const result = await evaluate({ model, data, attacks: [autoAttack({ eps: 8 / 255 })], seed: 1, limit: 200 });
  */
-export function autoAttack(options: AutoAttackOptions): Attack<SequenceOptions> {
+export function autoAttack(options: AutoAttackOptions): Attack<CombinedOptions> {
   expectKnownKeys('autoAttack', options, ['eps', 'norm', 'bounds', 'compile', 'version']);
   const { version = 'standard', ...shared } = options;
   expectOneOf('autoAttack', 'version', version, VERSIONS);
   expectArgument('autoAttack', 'compile', version !== 'moe' || options.compile === undefined, "be left out with version 'moe'", options.compile, 'Routed layers read their gates on the host.');
+  expectArgument('autoAttack', 'compile', version !== 'rand' || shared.compile === undefined, "be left out with version 'rand'", shared.compile, 'Compiled passes have no noise.');
   return sequence(`autoAttack:${version}`, partsOf(version, shared));
 }
 
 function partsOf(version: (typeof VERSIONS)[number], shared: Omit<AutoAttackOptions, 'version'>): Attack[] {
+  if (version === 'rand') return [apgd({ ...shared, label: 'ce' }), apgd({ ...shared, loss: 'dlr', label: 'dlr' })].map((attack) => withEot(attack, DRAWS));
   if (version === 'plus') {
     const restarts = 5;
     return [

@@ -1,12 +1,13 @@
 // Shapes: H W pixels, C channels, D = H·W·C numbers of one example.
-import { type Rng, expectArgument, expectInteger, expectKnownKeys, expectNumber, throwIfAborted } from '@moe/core';
+import { type Rng, expectInteger, expectKnownKeys, expectNumber, throwIfAborted } from '@moe/core';
 import { type QueryAttack, type Search, queryAttack } from './black-box/query-attack.js';
 import { createBest, keepBest } from './internal/best.js';
 import { compiledPasses } from './internal/compiled-passes.js';
+import { imageOf } from './internal/image.js';
 import { type GradientAttackOptions, type Recorded, expectSharedOptions, freeze, nameOf } from './internal/options.js';
 import { type Task, exampleRng, pickRows, rowOf } from './internal/problem.js';
 import { dipoleMoves } from './internal/square-dipoles.js';
-import { type Image, stripeMoves } from './internal/square-linf.js';
+import { stripeMoves } from './internal/square-linf.js';
 
 export interface SquareOptions extends Omit<GradientAttackOptions, 'loss'> {
   /** Queries of one restart, the start included. @defaultValue 5000 */
@@ -91,10 +92,4 @@ function* search(task: Task, options: Recorded<SquareOptions>): Search {
     }
   }
   return best;
-}
-
-function imageOf({ caller, shape }: Task): Image {
-  expectArgument(caller, 'inputs', shape.length === 1 || shape.length === 3, 'have shape [B,H,W,C] or [B,D]', ['B', ...shape]);
-  const [height = 1, width = 1, channels = 1] = shape.length === 3 ? shape : [1, shape[0]!, 1];
-  return { height, width, channels };
 }

@@ -5,14 +5,15 @@ interface Effort {
   readonly queries?: number;
   readonly restarts?: number;
   readonly targets?: number;
+  readonly draws?: number;
   /** Parts of a sequence. */
   readonly attacks?: readonly { readonly options: object }[];
 }
 
 /** Passes over an example that an attack may make; only ratios matter. */
 function cost({ options }: { readonly options: object }): number {
-  const { steps, queries, restarts = 1, targets = 1, attacks } = options as Effort;
-  if (attacks !== undefined) return attacks.reduce((total, part) => total + cost(part), 0);
+  const { steps, queries, restarts = 1, targets = 1, draws = 1, attacks } = options as Effort;
+  if (attacks !== undefined) return restarts * draws * attacks.reduce((total, part) => total + cost(part), 0);
   return (queries ?? 2 * (steps ?? 1)) * restarts * targets + 1;
 }
 

@@ -1,6 +1,6 @@
 import { type Bounds, expectArgument, expectNumber } from '@moe/core';
 import type { Ball } from '../geometry/ball.js';
-import type { Problem } from './problem.js';
+import type { Task } from './problem.js';
 
 /** One number for all examples, or a list of them by example id. */
 export type PerExample = number | readonly number[];
@@ -23,7 +23,7 @@ export function expectPerExample(caller: string, name: string, value: PerExample
  *
  * @throws {@link ArgumentError} if a list has no entry for an example.
  */
-export function rowsOf({ caller, rows, context }: Problem, name: string, value: PerExample): Float64Array {
+export function rowsOf({ caller, rows, context }: Task, name: string, value: PerExample): Float64Array {
   return Float64Array.from({ length: rows }, (_, row) => {
     if (typeof value === 'number') return value;
     const id = context.exampleIds?.[row] ?? row;
@@ -34,6 +34,6 @@ export function rowsOf({ caller, rows, context }: Problem, name: string, value: 
 }
 
 /** The ball of each row of a batch, `[B]`. */
-export function ballsOf(problem: Problem, eps: PerExample, bounds: Bounds): readonly Ball[] {
-  return Array.from(rowsOf(problem, 'eps', eps), (radius) => ({ eps: radius, bounds }));
+export function ballsOf(task: Task, eps: PerExample, bounds: Bounds): readonly Ball[] {
+  return Array.from(rowsOf(task, 'eps', eps), (radius) => ({ eps: radius, bounds }));
 }

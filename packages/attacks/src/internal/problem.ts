@@ -48,16 +48,21 @@ export interface Problem extends Task {
  * @throws {@link ShapeError} {@link ArgumentError} if ranks, sizes, dtypes, ids, or the range of an input is wrong.
  */
 export function createProblem(caller: string, model: LogitsFn, inputs: Tensor, labels: Tensor1D, context: AttackContext, bounds: Bounds, passesOf: PassesOf = () => undefined): Problem {
-  if (inputs.shape.length < 2) throw new ShapeError(`${caller}: inputs must have shape [B,…] of rank 2 or more, got [${inputs.shape.join(',')}].`);
-  expectArgument(caller, 'inputs', inputs.dtype === 'float32', "have dtype 'float32'", inputs.dtype);
-  expectShape(caller, { labels }, ['B'], { B: inputs.shape[0]! });
-  expectArgument(caller, 'labels', labels.dtype === 'int32', "have dtype 'int32'", labels.dtype, 'Pass class indices, not one-hot rows.');
-  const task = createTask(caller, inputs.dataSync() as Float32Array, inputs.shape, labels.dataSync() as Int32Array, context, bounds);
+  const task = readTask(caller, inputs, labels, context, bounds);
   const { draws = 1 } = context;
   const compiled = passesOf(model);
   expectInteger(caller, 'draws', draws, 1);
   expectArgument(caller, 'draws', draws === 1 || compiled === undefined, 'be 1 for compiled passes', draws, 'They have no noise: leave out compile.');
   return { ...task, model, compiled, cleanLogits: undefined, aims: undefined, nextNoise: noiseOf(caller, context.rng, draws) };
+}
+
+/** As {@link createProblem}, apart from any model. */
+export function readTask(caller: string, inputs: Tensor, labels: Tensor1D, context: AttackContext, bounds: Bounds): Task {
+  if (inputs.shape.length < 2) throw new ShapeError(`${caller}: inputs must have shape [B,…] of rank 2 or more, got [${inputs.shape.join(',')}].`);
+  expectArgument(caller, 'inputs', inputs.dtype === 'float32', "have dtype 'float32'", inputs.dtype);
+  expectShape(caller, { labels }, ['B'], { B: inputs.shape[0]! });
+  expectArgument(caller, 'labels', labels.dtype === 'int32', "have dtype 'int32'", labels.dtype, 'Pass class indices, not one-hot rows.');
+  return createTask(caller, inputs.dataSync() as Float32Array, inputs.shape, labels.dataSync() as Int32Array, context, bounds);
 }
 
 function noiseOf(caller: string, rng: Rng, draws: number): () => Rng[] {

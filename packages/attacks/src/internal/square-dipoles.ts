@@ -2,7 +2,8 @@
 import type { Ball } from '../geometry/ball.js';
 import { projectL1 } from '../geometry/l1.js';
 import { projectL2 } from '../geometry/l2.js';
-import { type Image, type SquareMoves, type Window, windowAt } from './square-linf.js';
+import type { Image } from './image.js';
+import { type SquareMoves, type Window, windowAt } from './square-linf.js';
 
 const TINY = 1e-12;
 

@@ -1,12 +1,7 @@
 // Shapes: H W pixels, C channels; images row-major [H,W,C].
 import type { Rng } from '@moe/core';
 import type { Ball } from '../geometry/ball.js';
-
-export interface Image {
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
-}
+import type { Image } from './image.js';
 
 /** Top left corner of a window. */
 export interface Window {

@@ -5,7 +5,8 @@ import { apgd } from '../apgd.js';
 import { measure } from '../internal/measure.js';
 import { createProblem } from '../internal/problem.js';
 import { cwRow } from '../losses/cw-loss.js';
-import { type SequenceOptions, sequence } from '../sequence.js';
+import type { CombinedOptions } from '../combinators/combined.js';
+import { sequence } from '../combinators/sequence.js';
 import { moeOf } from './moe-of.js';
 import { type RoutingAttackOptions, routingOptions } from './options.js';
 
@@ -30,7 +31,7 @@ export interface RelaxedGatesOptions extends RoutingAttackOptions {
  * @example
  * const attack = relaxedGates({ eps: 8 / 255 });
  */
-export function relaxedGates(options: RelaxedGatesOptions): Attack<SequenceOptions> {
+export function relaxedGates(options: RelaxedGatesOptions): Attack<CombinedOptions> {
   const shared = routingOptions('relaxedGates', { steps: 100, ...options }, ['temperatures']);
   const { temperatures = [1, 0.3, 0.1] } = options;
   expectArgument('relaxedGates', 'temperatures', Array.isArray(temperatures) && temperatures.length >= 1, 'hold at least one', temperatures);
@@ -55,7 +56,7 @@ export function relaxedGates(options: RelaxedGatesOptions): Attack<SequenceOptio
  * @example
  * const attack = detachedGates({ eps: 8 / 255 });
  */
-export function detachedGates(options: RoutingAttackOptions): Attack<SequenceOptions> {
+export function detachedGates(options: RoutingAttackOptions): Attack<CombinedOptions> {
   const shared = routingOptions('detachedGates', { steps: 100, ...options }, []);
   const name = shared.label === '' ? 'detachedGates' : `detachedGates:${shared.label}`;
   return sequence(name, [throughGates(apgd({ ...shared, label: name }), 'detached')]);
