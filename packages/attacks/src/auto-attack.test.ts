@@ -188,6 +188,14 @@ describe('autoAttack', () => {
     });
   });
 
+  it('attacks the mean over the noise of a randomised model in its version rand', () => {
+    expect(autoAttack({ eps: 0.1, version: 'rand' }).options.attacks).toMatchObject([
+      { name: 'apgd:ce:eot-20', options: { draws: 20 } },
+      { name: 'apgd:dlr:eot-20', options: { draws: 20 } },
+    ]);
+    expect(() => autoAttack({ eps: 0.1, version: 'rand', compile: (fn) => fn })).toThrow(/compile must be left out with version 'rand'.*Compiled passes have no noise/);
+  });
+
   it('finds the runner-up classes that untargeted steps pass by', () => {
     tidy(() => {
       const x = tensor(createRng(9).uniform(30 * 6), [30, 6]);
