@@ -21,7 +21,7 @@ export interface Operations {
   /** A tensor of tfjs. It may not be a result. */
   readonly input: (tensor: TensorInfo) => Node;
   /** A vector of int32. */
-  readonly ints: (values: readonly number[]) => Node;
+  readonly ints: (values: ArrayLike<number>) => Node;
   /** A number of a given type. */
   readonly scalar: (value: number, dtype: number) => Node;
   /** Runs an operation with one output. */

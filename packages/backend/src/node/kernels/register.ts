@@ -1,10 +1,12 @@
 import { add } from './bias.js';
 import { CONVOLUTION_KERNELS } from './convolutions.js';
+import { TAP_KERNELS } from './convolve-by-taps.js';
 import { FUSED_CONVOLUTION_KERNELS } from './fused-convolutions.js';
 import { einsum } from './einsum.js';
 import { gather } from './gather.js';
 import { transform } from './images.js';
 import { type TensorflowKernel, installKernel } from './kernel.js';
+import { matMul } from './mat-mul.js';
 import { multinomial } from './multinomial.js';
 import { POOLING_KERNELS } from './pooling.js';
 import { raggedGather, raggedRange, raggedTensorToTensor } from './ragged.js';
@@ -18,6 +20,7 @@ import { diag, leakyRelu, mean, round, sign, step } from './types-of-inputs.js';
 /** Kernels that `@tensorflow/tfjs-node-gpu` lacks, or that take more here than there. */
 const TENSORFLOW_KERNELS: readonly TensorflowKernel[] = [
   ...CONVOLUTION_KERNELS,
+  ...TAP_KERNELS,
   ...FUSED_CONVOLUTION_KERNELS,
   ...POOLING_KERNELS,
   ...STRING_COMPARISONS,
@@ -28,6 +31,7 @@ const TENSORFLOW_KERNELS: readonly TensorflowKernel[] = [
   einsum,
   gather,
   leakyRelu,
+  matMul,
   mean,
   multinomial,
   raggedGather,
