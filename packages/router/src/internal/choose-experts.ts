@@ -22,10 +22,12 @@ const MAX_ROUNDS = 25;
  * equal (std 0) are not divided, where it divides by zero; and each row draws from its own stream, so its noise does not depend on the batch.
  */
 export function chooseExperts(gates: ArrayLike<number>, numExperts: number, { topK, allowed, mask, noise, capacityFactor }: ChooseOptions): Int32Array {
+  if (allowed === undefined && mask === undefined && noise === undefined && capacityFactor === Infinity) return topKIndices(gates, numExperts, topK);
   const rows = Array.from({ length: gates.length / numExperts }, (_, row) => row).filter((row) => mask?.[row] !== false);
-  const scores = Float64Array.from({ length: rows.length * numExperts }, (_, i) =>
-    allowed?.[i % numExperts] === false ? -Infinity : gates[rows[Math.floor(i / numExperts)]! * numExperts + (i % numExperts)]!,
-  );
+  const scores = new Float64Array(rows.length * numExperts);
+  rows.forEach((row, i) => {
+    for (let expert = 0; expert < numExperts; expert++) scores[i * numExperts + expert] = allowed?.[expert] === false ? -Infinity : gates[row * numExperts + expert]!;
+  });
   if (noise !== undefined) addNoise(scores, rows, numExperts, noise);
   const open = allowed === undefined ? numExperts : allowed.filter(Boolean).length;
   const capacity = Math.max(1, Math.ceil(((topK * rows.length) / open) * Math.min(capacityFactor, rows.length)));
