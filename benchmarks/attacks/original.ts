@@ -8,7 +8,7 @@ import { describeTensorflow } from '@moe/backend/node';
 import { type Attack, createRng } from '@moe/core';
 import { dispose, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
 import type { MeasuredRow } from '../benchmark.js';
-import { type Cost, type Side, startPeer } from '../pytorch/side.js';
+import { type Cost, type Side, startPython } from '../side.js';
 import { writeTensors } from '../pytorch/tensors.js';
 import { type Victim, trainedVictim } from './victims.js';
 
@@ -109,7 +109,7 @@ export async function* againstOriginal(python: string, filter: string): AsyncGen
     if (!`${name}/${norm}`.includes(filter) || (name === 'resnet18' && CIFAR === undefined)) continue;
     const victim = await trainedVictim(name, join(tmpdir(), 'moe-bench-attacks'), CIFAR ?? '');
     const folder = await mkdtemp(join(tmpdir(), 'moe-bench-'));
-    const peer = startPeer(python, 1, '../attacks/peer.py');
+    const peer = startPython(python, new URL('peer.py', import.meta.url), 1);
     try {
       const { weights, images, imageShape, labels } = victim;
       await writeTensors(folder, [...weights, { name: 'images', shape: imageShape, values: images }, { name: 'labels', shape: [labels.length], values: Float32Array.from(labels) }]);

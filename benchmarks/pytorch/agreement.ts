@@ -1,4 +1,4 @@
-import type { Side } from './side.js';
+import type { Side } from '../side.js';
 
 interface Answers {
   readonly logits: readonly number[];

@@ -3,7 +3,7 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Benchmark, MeasuredRow } from '../benchmark.js';
 import { expectAgreement } from './agreement.js';
-import { type Side, byTurns, startOurs, startPeer } from './side.js';
+import { type Side, byTurns, startModule, startPython } from '../side.js';
 
 interface Comparison {
   readonly subject: string;
@@ -55,7 +55,10 @@ type Sides = readonly [ours: Side, theirs: Side];
 
 /** Starts both sides, lets `use` work with them, and ends them; adds to the rows with which versions and on what they were measured. */
 async function* withSides({ python, folder, threads }: Setting, subject: string, compile: boolean, use: (sides: Sides) => AsyncGenerator<MeasuredRow>): AsyncGenerator<MeasuredRow> {
-  const sides: Sides = [startOurs(threads), startPeer(python, threads)];
+  const sides: Sides = [
+    startModule('our side', new URL('worker.ts', import.meta.url), [], threads),
+    startPython(python, new URL('peer.py', import.meta.url), threads),
+  ];
   try {
     const ours = await sides[0].ask<Prepared>({ do: 'prepare', subject, folder, threads });
     const theirs = await sides[1].ask<Prepared>({ do: 'prepare', subject, folder, threads, compile });

@@ -5,8 +5,8 @@ import { type Compile, type LogitsFn, createRng } from '@moe/core';
 import { logitsFn, modelWeights, moeModel, resnet } from '@moe/layers';
 import { Reduction, type Tensor, type Tensor1D, type Tensor2D, dispose, grad, losses, oneHot, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { stockResnet } from '../stock/resnet.js';
 import { compiled } from './compiled.js';
-import { stockResnet } from './stock-resnet.js';
 import type { NamedTensor, Pass, Subject } from './subject.js';
 import { steppedTraining } from './training.js';
 

@@ -1,8 +1,8 @@
 // Our side of `pnpm bench pytorch`: the same commands as peer.py, one JSON object a line.
-import { createInterface } from 'node:readline';
 import { useBackend } from '@moe/backend';
 import { describeTensorflow } from '@moe/backend/node';
 import { type Tensor, enableProdMode } from '@tensorflow/tfjs-core';
+import { serve, timed } from '../side.js';
 import { cnn28 } from './cnn28.js';
 import { resnet18 } from './resnet18.js';
 import type { Pass, Subject } from './subject.js';
@@ -47,14 +47,10 @@ async function check(pass: Pass, training: boolean): Promise<object> {
   return { logits, gradient, attack: attackLosses(), losses: [await trainStep(), await trainStep(), await trainStep(), await trainStep()] };
 }
 
-async function time(task: string): Promise<object> {
-  const run = prepared().tasks[task];
-  if (run === undefined) throw new Error(`no task is called '${task}'.`);
-  const wall = performance.now();
-  const before = process.cpuUsage();
-  await run();
-  const { user, system } = process.cpuUsage(before);
-  return { cpu: (user + system) / 1e3, wall: performance.now() - wall };
+function taskOf(name: string): () => unknown {
+  const task = prepared().tasks[name];
+  if (task === undefined) throw new Error(`no task is called '${name}'.`);
+  return task;
 }
 
 async function answer(message: Message): Promise<object> {
@@ -71,15 +67,11 @@ async function answer(message: Message): Promise<object> {
       return check(pass, !message.same);
     }
     case 'run':
-      return time(message.task);
+      return timed(taskOf(message.task));
     case 'peak':
       return { mebibytes: process.resourceUsage().maxRSS / 1024 };
   }
 }
 
 enableProdMode();
-for await (const line of createInterface({ input: process.stdin })) {
-  const reply = await answer(JSON.parse(line) as Message).catch((error: unknown) => ({ error: String(error) }));
-  process.stdout.write(`${JSON.stringify(reply)}\n`);
-}
-process.exit(0);
+await serve(answer);

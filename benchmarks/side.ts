@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** One of the two processes that are compared. */
+/** One of the processes that are compared. */
 export interface Side {
   /** Sends a command and waits for its answer. */
   readonly ask: <T>(message: object) => Promise<T>;
@@ -16,9 +16,12 @@ export interface Cost {
   readonly wall: number;
 }
 
-const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-
-function start(name: string, command: string, args: readonly string[], threads: number): Side {
+/**
+ * Starts a process that answers commands, one JSON object a line.
+ *
+ * @param name - as errors name it.
+ */
+export function startSide(name: string, command: string, args: readonly string[], threads: number): Side {
   const count = String(threads);
   const child = spawn(command, args, { env: { ...process.env, OMP_NUM_THREADS: count, MKL_NUM_THREADS: count }, stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'close');
@@ -29,9 +32,9 @@ function start(name: string, command: string, args: readonly string[], threads: 
     async ask<T>(message: object): Promise<T> {
       child.stdin.write(`${JSON.stringify(message)}\n`);
       const { value, done } = await lines.next();
-      if (done) throw new Error(`pytorch: ${name} ended while it was asked to ${JSON.stringify(message)}.`);
+      if (done) throw new Error(`bench: ${name} ended while it was asked to ${JSON.stringify(message)}.`);
       const reply = JSON.parse(value as string) as T & { readonly error?: string };
-      if (reply.error !== undefined) throw new Error(`pytorch: ${name} failed at ${JSON.stringify(message)}: ${reply.error}`);
+      if (reply.error !== undefined) throw new Error(`bench: ${name} failed at ${JSON.stringify(message)}: ${reply.error}`);
       return reply;
     },
     async close() {
@@ -41,15 +44,12 @@ function start(name: string, command: string, args: readonly string[], threads: 
   };
 }
 
-/** Our process: Node with the engine `tensorflow`. */
-export const startOurs = (threads: number): Side => start('our side', process.execPath, [...process.execArgv, here('worker.ts')], threads);
+/** Starts a module of ours in a Node of its own, which {@link serve}s. */
+export const startModule = (name: string, module: URL, args: readonly string[], threads: number): Side =>
+  startSide(name, process.execPath, [...process.execArgv, fileURLToPath(module), ...args], threads);
 
-/**
- * The peer: PyTorch in the Python that `$MOE_BENCH_PYTHON` names.
- *
- * @param script - relative to this folder. @defaultValue 'peer.py'
- */
-export const startPeer = (python: string, threads: number, script = 'peer.py'): Side => start(`PyTorch in ${python}`, python, [here(script)], threads);
+/** Starts the peer: PyTorch in the Python that `$MOE_BENCH_PYTHON` names. */
+export const startPython = (python: string, script: URL, threads: number): Side => startSide(`PyTorch in ${python}`, python, [fileURLToPath(script)], threads);
 
 /** Lets sides run one task by turns; the least cost of each, without the first round. */
 export async function byTurns(sides: readonly Side[], task: (side: number) => string, rounds: number): Promise<readonly Cost[]> {
@@ -62,4 +62,22 @@ export async function byTurns(sides: readonly Side[], task: (side: number) => st
     }
   }
   return best;
+}
+
+/** Runs a task once. */
+export async function timed(run: () => unknown): Promise<Cost> {
+  const wall = performance.now();
+  const before = process.cpuUsage();
+  await run();
+  const { user, system } = process.cpuUsage(before);
+  return { cpu: (user + system) / 1e3, wall: performance.now() - wall };
+}
+
+/** Answers commands until there are none. */
+export async function serve<Message>(answer: (message: Message) => Promise<object>): Promise<never> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const reply = await answer(JSON.parse(line) as Message).catch((error: unknown) => ({ error: String(error) }));
+    process.stdout.write(`${JSON.stringify(reply)}\n`);
+  }
+  process.exit(0);
 }
