@@ -3,10 +3,13 @@ import { expectGradient, expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
 import { GOLDEN_GATES } from '../internal/testing-fixtures.js';
 import type { BalanceLoss } from './balance-loss.js';
+import { choicesLoss } from './choices-loss.js';
 import { columnEntropyLoss, entropyLoss } from './entropy-loss.js';
 import { balanceLosses } from './registry.js';
+import { sparseImportanceLoss } from './sparse-importance-loss.js';
 import { centredSwitchLoss, switchLoss } from './switch-loss.js';
 import { varianceLoss } from './variance-loss.js';
+import { expertVariationLoss, tokenVarianceLoss } from './weight-spread-losses.js';
 
 const oneHotOf = (experts: number[], E: number): Tensor2D => cast(oneHot(tensor1d(experts, 'int32'), E), 'float32') as Tensor2D;
 const golden = (): [Tensor2D, Tensor2D] => [tensor2d(GOLDEN_GATES), oneHotOf([0, 0, 1, 3, 0, 0], 4)];
@@ -64,6 +67,44 @@ describe('degenerate gates', () => {
         const slope = grad((g: Tensor) => loss(g as Tensor2D, make()[1]))(make()[0]);
         expect(Array.from(slope.dataSync()).every(Number.isFinite), `${loss.name} gradient`).toBe(true);
       });
+    });
+  });
+});
+
+describe('losses on what was chosen', () => {
+  // Two choices a token, weights that sum to 1.
+  const weights = (): Tensor2D => tensor2d([[0.75, 0.25, 0], [0.5, 0, 0.5]]);
+  const gates = (): Tensor2D => tensor2d([[0.6, 0.2, 0.2], [0.4, 0.2, 0.4]]);
+  const first = (): Tensor2D => oneHotOf([0, 0], 3);
+
+  it('choicesLoss counts all choices: K when balanced, K for a single token', () => {
+    tidy(() => {
+      // f = (1, ½, ½), P = (.5, .2, .3): 3 · (.5 + .1 + .15).
+      expect(choicesLoss(gates(), first(), { combineWeights: weights() })).toBeAllClose(2.25);
+      expect(choicesLoss(gates(), first())).toBeAllClose(switchLoss(gates(), first()));
+      const even = fill([3, 3], 1 / 3) as Tensor2D;
+      expect(choicesLoss(even, oneHotOf([0, 1, 2], 3), { combineWeights: tensor2d([[0.5, 0.5, 0], [0, 0.5, 0.5], [0.5, 0, 0.5]]) })).toBeAllClose(2);
+    });
+  });
+
+  it('sparseImportanceLoss is by hand, 0 when balanced and E when collapsed', () => {
+    tidy(() => {
+      // I = (1.25, .25, .5), mean 2/3, sample variance .270833; over 4/9.
+      expect(sparseImportanceLoss(gates(), first(), { combineWeights: weights() })).toBeAllClose(0.609375, { rtol: 1e-5 });
+      expect(sparseImportanceLoss(gates(), first(), { combineWeights: oneHotOf([0, 1, 2], 3) })).toBeAllClose(0);
+      expect(sparseImportanceLoss(gates(), first(), { combineWeights: oneHotOf([1, 1, 1], 3) })).toBeAllClose(3);
+    });
+  });
+
+  it('tokenVarianceLoss and expertVariationLoss are by hand, and extreme where they should be', () => {
+    tidy(() => {
+      // Variances over two tokens: .25²/2, .25²/2, .5²/2, mean .0625.
+      expect(tokenVarianceLoss(gates(), first(), { combineWeights: weights() })).toBeAllClose(-0.0625);
+      expect(tokenVarianceLoss(gates(), first(), { combineWeights: oneHotOf([1, 1], 3) })).toBeAllClose(0);
+      // Deviations √(.291667/2) = .381881 and √(.166667/2) = .288675, over 1/3, mean.
+      expect(expertVariationLoss(gates(), first(), { combineWeights: weights() })).toBeAllClose(-1.005834, { rtol: 1e-5 });
+      expect(expertVariationLoss(fill([2, 3], 1 / 3), first())).toBeAllClose(0);
+      expect(expertVariationLoss(gates(), first(), { combineWeights: oneHotOf([0, 2], 3) })).toBeAllClose(-Math.sqrt(3), { rtol: 1e-5 });
     });
   });
 });
