@@ -5,9 +5,6 @@ import { PartLayer, type PartLayerArgs, type PartOf } from '../part-layer.js';
 import { onlyTensor } from '../weighted-layer.js';
 import { type WeightSpec, tokenWeights } from '../weights.js';
 
-/** What marks the place of a token. */
-export type Position = 'learned' | 'sincos2d' | 'none';
-
 // Wavelengths of the fixed positions go up to this, as in the source.
 const LONGEST = 10_000;
 
