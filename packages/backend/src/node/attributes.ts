@@ -1,5 +1,5 @@
 import { BackendError } from '@moe/core';
-import type { Library, Pointer } from './library.js';
+import { type Library, NOTHING, type Pointer, addresses } from './library.js';
 import type { Status } from './status.js';
 import { TYPES } from './types.js';
 
@@ -12,14 +12,14 @@ export interface Attribute {
 
 /** Sets one attribute, or a list, of an operation that is being built. */
 export function setAttribute(library: Library, status: Status, op: Pointer, { name, type, value }: Attribute): void {
-  const list = Array.isArray(value) || ArrayBuffer.isView(value) ? Array.from(value as ArrayLike<unknown>) : undefined;
+  const list = typeof value === 'object' && value !== null ? Array.from(value as ArrayLike<unknown>) : undefined;
   switch (type) {
     case TYPES.TF_ATTR_STRING: {
       const texts = (list ?? [value]).map((text) => Buffer.from(String(text)));
       if (list === undefined) library.TFE_OpSetAttrString(op, name, texts[0]!, texts[0]!.length);
       else {
-        const addresses = BigUint64Array.from(texts, (text) => (text.length === 0 ? 0n : library.address(text)));
-        library.TFE_OpSetAttrStringList(op, name, addresses, BigUint64Array.from(texts, ({ length }) => BigInt(length)), texts.length);
+        const starts = addresses(texts.map((text) => (text.length === 0 ? NOTHING : library.address(text))));
+        library.TFE_OpSetAttrStringList(op, name, starts, BigUint64Array.from(texts, ({ length }) => BigInt(length)), texts.length);
       }
       return;
     }

@@ -3,17 +3,17 @@ import util from 'node:util';
 import { BackendError } from '@moe/core';
 import { findBackend, registerBackend } from '@tensorflow/tfjs-core';
 import { type Storage, deferFilterGradients } from '../deferred.js';
+import { createBackend } from './backend.js';
 import { createBinding } from './binding.js';
 import { type ContextOptions, createContext } from './context.js';
 import { findTensorflow } from './installation.js';
 import { createCompiler } from './jit/compiler.js';
-import type { NodeBackend } from './jit/recorder.js';
 import { registerGradientKernels } from './kernels/gradients.js';
 import { registerKernels } from './kernels/register.js';
 import { registerSharing } from './kernels/share.js';
 import { loadLibrary } from './library.js';
+import { shortenWays } from './shorter-ways.js';
 import { createStatus } from './status.js';
-import { TYPES } from './types.js';
 
 /** The name by which the kernels of `@tensorflow/tfjs-node-gpu` look for their engine. */
 const NAME = 'tensorflow';
@@ -45,22 +45,11 @@ export async function registerTensorflow(options: ContextOptions = {}): Promise<
   registerKernels(NAME);
   registerGradientKernels(NAME, binding.isUsingGpuDevice());
   registerSharing(NAME);
-  const backend = new NodeJSKernelBackend(binding as never, '@moe/backend') as unknown as NodeBackend;
+  shortenWays();
+  const backend = createBackend(NodeJSKernelBackend as never, binding);
   deferFilterGradients(backend, { engineName: NAME, storageOf: (of) => (of as unknown as { readonly tensorMap: Storage }).tensorMap, memory: ['id'] });
-  takeInt64Quietly(backend);
   const compiler = createCompiler(library, status, context, backend, binding.dtypeOf);
   registerBackend(NAME, () => Object.assign(backend, { threads: options.threads ?? availableParallelism(), devices: context.devices, compiler }));
-}
-
-/** Makes tensors of int64 results as the engine's class does, int32 with data of 64 bits, without a line on the console for each. */
-function takeInt64Quietly(backend: NodeBackend): void {
-  const createOutputTensor = backend.createOutputTensor.bind(backend);
-  backend.createOutputTensor = (metadata) => {
-    if (metadata.dtype !== TYPES.TF_INT64) return createOutputTensor(metadata);
-    const tensor = createOutputTensor({ ...metadata, dtype: TYPES.TF_INT32 });
-    Object.assign(backend.tensorMap.get(tensor.dataId), { dtype: TYPES.TF_INT64 });
-    return tensor;
-  };
 }
 
 /** The engine's class and, with it, all kernels; the main module of their package would look for a native addon. */

@@ -2,8 +2,14 @@ import { closeSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { BackendError } from '@moe/core';
 
-/** Address of something that TensorFlow owns. */
-export type Pointer = bigint;
+/** Address of something that TensorFlow owns. As a number, which costs a call less than a bigint does; addresses have at most 52 bits wherever TensorFlow runs. */
+export type Pointer = number;
+
+/** Address of nothing. */
+export const NOTHING: Pointer = 0;
+
+/** An array of addresses as C reads it. */
+export const addresses = (pointers: readonly Pointer[]): BigUint64Array => BigUint64Array.from(pointers, BigInt);
 
 /** Memory of JavaScript that TensorFlow reads or writes during a call. */
 type Memory = NodeJS.TypedArray | null;
@@ -11,72 +17,73 @@ type Memory = NodeJS.TypedArray | null;
 /** What this engine calls of TensorFlow's C interface, by koffi's declarations; parameters as in `tensorflow/c/c_api.h` and `tensorflow/c/eager/c_api.h`. */
 const DECLARATIONS = {
   TF_Version: 'const char *TF_Version()',
-  TF_NewStatus: 'void *TF_NewStatus()',
-  TF_SetStatus: 'void TF_SetStatus(void *, int, str)',
-  TF_GetCode: 'int TF_GetCode(void *)',
-  TF_Message: 'const char *TF_Message(void *)',
-  TF_AllocateTensor: 'void *TF_AllocateTensor(int, void *, int, size_t)',
-  TF_DeleteTensor: 'void TF_DeleteTensor(void *)',
-  TF_TensorData: 'void *TF_TensorData(void *)',
-  TF_TensorByteSize: 'size_t TF_TensorByteSize(void *)',
-  TF_TensorType: 'int TF_TensorType(void *)',
-  TF_StringInit: 'void TF_StringInit(void *)',
-  TF_StringAssignView: 'void TF_StringAssignView(void *, void *, size_t)',
-  TF_StringGetDataPointer: 'void *TF_StringGetDataPointer(void *)',
-  TF_StringGetSize: 'size_t TF_StringGetSize(void *)',
-  TF_DeviceListCount: 'int TF_DeviceListCount(void *)',
-  TF_DeviceListType: 'const char *TF_DeviceListType(void *, int, void *)',
-  TF_DeleteDeviceList: 'void TF_DeleteDeviceList(void *)',
-  TF_NewGraph: 'void *TF_NewGraph()',
-  TF_DeleteGraph: 'void TF_DeleteGraph(void *)',
-  TF_NewSessionOptions: 'void *TF_NewSessionOptions()',
-  TF_DeleteSessionOptions: 'void TF_DeleteSessionOptions(void *)',
-  TF_SetConfig: 'void TF_SetConfig(void *, void *, size_t, void *)',
-  TF_LoadSessionFromSavedModel: 'void *TF_LoadSessionFromSavedModel(void *, void *, str, str *, int, void *, void *, void *)',
-  TF_CloseSession: 'void TF_CloseSession(void *, void *)',
-  TF_DeleteSession: 'void TF_DeleteSession(void *, void *)',
-  TF_NewBufferFromString: 'void *TF_NewBufferFromString(void *, size_t)',
-  TF_NewBuffer: 'void *TF_NewBuffer()',
-  TF_DeleteBuffer: 'void TF_DeleteBuffer(void *)',
-  TF_GetAllOpList: 'void *TF_GetAllOpList()',
-  TF_NewImportGraphDefOptions: 'void *TF_NewImportGraphDefOptions()',
-  TF_DeleteImportGraphDefOptions: 'void TF_DeleteImportGraphDefOptions(void *)',
-  TF_GraphImportGraphDef: 'void TF_GraphImportGraphDef(void *, void *, void *, void *)',
-  TF_GraphToFunction: 'void *TF_GraphToFunction(void *, str, uint8_t, int, void *, int, void *, int, void *, void *, void *, str, void *)',
-  TF_DeleteFunction: 'void TF_DeleteFunction(void *)',
-  TF_GraphOperationByName: 'void *TF_GraphOperationByName(void *, str)',
-  TF_SessionRun: 'void TF_SessionRun(void *, void *, void *, void *, int, void *, void *, int, void *, int, void *, void *)',
-  TFE_NewContextOptions: 'void *TFE_NewContextOptions()',
-  TFE_DeleteContextOptions: 'void TFE_DeleteContextOptions(void *)',
-  TFE_ContextOptionsSetConfig: 'void TFE_ContextOptionsSetConfig(void *, void *, size_t, void *)',
-  TFE_ContextOptionsSetDevicePlacementPolicy: 'void TFE_ContextOptionsSetDevicePlacementPolicy(void *, int)',
-  TFE_EnableCollectiveOps: 'void TFE_EnableCollectiveOps(void *, void *, size_t, void *)',
-  TFE_AbortCollectiveOps: 'void TFE_AbortCollectiveOps(void *, void *)',
-  TFE_NewContext: 'void *TFE_NewContext(void *, void *)',
-  TFE_ContextListDevices: 'void *TFE_ContextListDevices(void *, void *)',
-  TFE_ContextAddFunction: 'void TFE_ContextAddFunction(void *, void *, void *)',
-  TFE_ContextRemoveFunction: 'void TFE_ContextRemoveFunction(void *, str, void *)',
-  TFE_NewTensorHandle: 'void *TFE_NewTensorHandle(void *, void *)',
-  TFE_DeleteTensorHandle: 'void TFE_DeleteTensorHandle(void *)',
-  TFE_TensorHandleResolve: 'void *TFE_TensorHandleResolve(void *, void *)',
-  TFE_TensorHandleDataType: 'int TFE_TensorHandleDataType(void *)',
-  TFE_TensorHandleNumDims: 'int TFE_TensorHandleNumDims(void *, void *)',
-  TFE_TensorHandleDim: 'int64_t TFE_TensorHandleDim(void *, int, void *)',
-  TFE_NewOp: 'void *TFE_NewOp(void *, str, void *)',
-  TFE_DeleteOp: 'void TFE_DeleteOp(void *)',
-  TFE_OpAddInput: 'void TFE_OpAddInput(void *, void *, void *)',
-  TFE_OpSetAttrString: 'void TFE_OpSetAttrString(void *, str, void *, size_t)',
-  TFE_OpSetAttrStringList: 'void TFE_OpSetAttrStringList(void *, str, void *, void *, int)',
-  TFE_OpSetAttrInt: 'void TFE_OpSetAttrInt(void *, str, int64_t)',
-  TFE_OpSetAttrIntList: 'void TFE_OpSetAttrIntList(void *, str, void *, int)',
-  TFE_OpSetAttrFloat: 'void TFE_OpSetAttrFloat(void *, str, float)',
-  TFE_OpSetAttrFloatList: 'void TFE_OpSetAttrFloatList(void *, str, void *, int)',
-  TFE_OpSetAttrBool: 'void TFE_OpSetAttrBool(void *, str, uint8_t)',
-  TFE_OpSetAttrBoolList: 'void TFE_OpSetAttrBoolList(void *, str, void *, int)',
-  TFE_OpSetAttrType: 'void TFE_OpSetAttrType(void *, str, int)',
-  TFE_OpSetAttrTypeList: 'void TFE_OpSetAttrTypeList(void *, str, void *, int)',
-  TFE_OpSetAttrShape: 'void TFE_OpSetAttrShape(void *, str, void *, int, void *)',
-  TFE_Execute: 'void TFE_Execute(void *, void *, void *, void *)',
+  TF_NewStatus: 'intptr_t TF_NewStatus()',
+  TF_SetStatus: 'void TF_SetStatus(intptr_t, int, str)',
+  TF_GetCode: 'int TF_GetCode(intptr_t)',
+  TF_Message: 'const char *TF_Message(intptr_t)',
+  TF_AllocateTensor: 'intptr_t TF_AllocateTensor(int, void *, int, size_t)',
+  TF_DeleteTensor: 'void TF_DeleteTensor(intptr_t)',
+  TF_TensorData: 'intptr_t TF_TensorData(intptr_t)',
+  TF_TensorByteSize: 'size_t TF_TensorByteSize(intptr_t)',
+  TF_TensorType: 'int TF_TensorType(intptr_t)',
+  TF_StringInit: 'void TF_StringInit(intptr_t)',
+  TF_StringAssignView: 'void TF_StringAssignView(intptr_t, intptr_t, size_t)',
+  TF_StringGetDataPointer: 'intptr_t TF_StringGetDataPointer(intptr_t)',
+  TF_StringGetSize: 'size_t TF_StringGetSize(intptr_t)',
+  TF_DeviceListCount: 'int TF_DeviceListCount(intptr_t)',
+  TF_DeviceListType: 'const char *TF_DeviceListType(intptr_t, int, intptr_t)',
+  TF_DeleteDeviceList: 'void TF_DeleteDeviceList(intptr_t)',
+  TF_NewGraph: 'intptr_t TF_NewGraph()',
+  TF_DeleteGraph: 'void TF_DeleteGraph(intptr_t)',
+  TF_NewSessionOptions: 'intptr_t TF_NewSessionOptions()',
+  TF_DeleteSessionOptions: 'void TF_DeleteSessionOptions(intptr_t)',
+  TF_SetConfig: 'void TF_SetConfig(intptr_t, void *, size_t, intptr_t)',
+  TF_LoadSessionFromSavedModel: 'intptr_t TF_LoadSessionFromSavedModel(intptr_t, intptr_t, str, str *, int, intptr_t, intptr_t, intptr_t)',
+  TF_CloseSession: 'void TF_CloseSession(intptr_t, intptr_t)',
+  TF_DeleteSession: 'void TF_DeleteSession(intptr_t, intptr_t)',
+  TF_NewBufferFromString: 'intptr_t TF_NewBufferFromString(void *, size_t)',
+  TF_NewBuffer: 'intptr_t TF_NewBuffer()',
+  TF_DeleteBuffer: 'void TF_DeleteBuffer(intptr_t)',
+  TF_GetAllOpList: 'intptr_t TF_GetAllOpList()',
+  TF_NewImportGraphDefOptions: 'intptr_t TF_NewImportGraphDefOptions()',
+  TF_DeleteImportGraphDefOptions: 'void TF_DeleteImportGraphDefOptions(intptr_t)',
+  TF_GraphImportGraphDef: 'void TF_GraphImportGraphDef(intptr_t, intptr_t, intptr_t, intptr_t)',
+  TF_GraphToFunction: 'intptr_t TF_GraphToFunction(intptr_t, str, uint8_t, int, void *, int, void *, int, void *, void *, void *, str, intptr_t)',
+  TF_DeleteFunction: 'void TF_DeleteFunction(intptr_t)',
+  TF_GraphOperationByName: 'intptr_t TF_GraphOperationByName(intptr_t, str)',
+  TF_SessionRun: 'void TF_SessionRun(intptr_t, intptr_t, void *, void *, int, void *, void *, int, void *, int, intptr_t, intptr_t)',
+  TFE_NewContextOptions: 'intptr_t TFE_NewContextOptions()',
+  TFE_DeleteContextOptions: 'void TFE_DeleteContextOptions(intptr_t)',
+  TFE_ContextOptionsSetConfig: 'void TFE_ContextOptionsSetConfig(intptr_t, void *, size_t, intptr_t)',
+  TFE_ContextOptionsSetDevicePlacementPolicy: 'void TFE_ContextOptionsSetDevicePlacementPolicy(intptr_t, int)',
+  TFE_EnableCollectiveOps: 'void TFE_EnableCollectiveOps(intptr_t, void *, size_t, intptr_t)',
+  TFE_AbortCollectiveOps: 'void TFE_AbortCollectiveOps(intptr_t, intptr_t)',
+  TFE_NewContext: 'intptr_t TFE_NewContext(intptr_t, intptr_t)',
+  TFE_ContextListDevices: 'intptr_t TFE_ContextListDevices(intptr_t, intptr_t)',
+  TFE_ContextAddFunction: 'void TFE_ContextAddFunction(intptr_t, intptr_t, intptr_t)',
+  TFE_ContextRemoveFunction: 'void TFE_ContextRemoveFunction(intptr_t, str, intptr_t)',
+  TFE_NewTensorHandle: 'intptr_t TFE_NewTensorHandle(intptr_t, intptr_t)',
+  TFE_DeleteTensorHandle: 'void TFE_DeleteTensorHandle(intptr_t)',
+  TFE_TensorHandleResolve: 'intptr_t TFE_TensorHandleResolve(intptr_t, intptr_t)',
+  TFE_TensorHandleDataType: 'int TFE_TensorHandleDataType(intptr_t)',
+  TFE_TensorHandleNumDims: 'int TFE_TensorHandleNumDims(intptr_t, intptr_t)',
+  TFE_TensorHandleDim: 'int64_t TFE_TensorHandleDim(intptr_t, int, intptr_t)',
+  TFE_NewOp: 'intptr_t TFE_NewOp(intptr_t, str, intptr_t)',
+  TFE_OpReset: 'void TFE_OpReset(intptr_t, str, intptr_t, intptr_t)',
+  TFE_DeleteOp: 'void TFE_DeleteOp(intptr_t)',
+  TFE_OpAddInput: 'void TFE_OpAddInput(intptr_t, intptr_t, intptr_t)',
+  TFE_OpSetAttrString: 'void TFE_OpSetAttrString(intptr_t, str, void *, size_t)',
+  TFE_OpSetAttrStringList: 'void TFE_OpSetAttrStringList(intptr_t, str, void *, void *, int)',
+  TFE_OpSetAttrInt: 'void TFE_OpSetAttrInt(intptr_t, str, int64_t)',
+  TFE_OpSetAttrIntList: 'void TFE_OpSetAttrIntList(intptr_t, str, void *, int)',
+  TFE_OpSetAttrFloat: 'void TFE_OpSetAttrFloat(intptr_t, str, float)',
+  TFE_OpSetAttrFloatList: 'void TFE_OpSetAttrFloatList(intptr_t, str, void *, int)',
+  TFE_OpSetAttrBool: 'void TFE_OpSetAttrBool(intptr_t, str, uint8_t)',
+  TFE_OpSetAttrBoolList: 'void TFE_OpSetAttrBoolList(intptr_t, str, void *, int)',
+  TFE_OpSetAttrType: 'void TFE_OpSetAttrType(intptr_t, str, int)',
+  TFE_OpSetAttrTypeList: 'void TFE_OpSetAttrTypeList(intptr_t, str, void *, int)',
+  TFE_OpSetAttrShape: 'void TFE_OpSetAttrShape(intptr_t, str, void *, int, intptr_t)',
+  TFE_Execute: 'void TFE_Execute(intptr_t, intptr_t, intptr_t, intptr_t)',
 } as const;
 
 type Results = 'TF_Version' | 'TF_Message' | 'TF_DeviceListType';
@@ -94,7 +101,7 @@ export type Library = {
   /** Address of memory of JavaScript, valid while the array lives. */
   readonly address: (memory: NodeJS.TypedArray) => Pointer;
   /** `TFE_Execute` on a thread of koffi's, for operations that wait for other processes. */
-  readonly executeElsewhere: (op: Pointer, outputs: NodeJS.TypedArray, counts: NodeJS.TypedArray, status: Pointer) => Promise<void>;
+  readonly executeElsewhere: (op: Pointer, outputs: Pointer, counts: Pointer, status: Pointer) => Promise<void>;
 };
 
 interface SharedObject {
@@ -178,7 +185,7 @@ export async function loadLibrary(paths: readonly string[]): Promise<Library> {
     const functions = Object.entries(DECLARATIONS).map(([name, declaration]) => [name, find(declaration)]);
     const memcpy = koffi.load(process.platform === 'win32' ? 'msvcrt.dll' : null).func('void *memcpy(void *, void *, size_t)');
     const executeElsewhere = promisify(find(DECLARATIONS.TFE_Execute).async);
-    return { ...Object.fromEntries(functions), memcpy, address: (memory: NodeJS.TypedArray) => koffi.address(memory), executeElsewhere } as Library;
+    return { ...Object.fromEntries(functions), memcpy, address: (memory: NodeJS.TypedArray) => Number(koffi.address(memory)), executeElsewhere } as Library;
   } catch (error) {
     throw new BackendError(`useBackend: TensorFlow must load from ${paths.join(' and ')}, got ${(error as Error).message} Run \`npx moe-backend doctor\`.`, { cause: error });
   }
@@ -189,6 +196,6 @@ export function readBuffer(library: Library, buffer: Pointer): Uint8Array {
   const head = new BigUint64Array(2);
   library.memcpy(head, buffer, 16);
   const bytes = new Uint8Array(Number(head[1]));
-  if (bytes.length > 0) library.memcpy(bytes, head[0]!, bytes.length);
+  if (bytes.length > 0) library.memcpy(bytes, Number(head[0]), bytes.length);
   return bytes;
 }

@@ -51,10 +51,10 @@ export function withStringViews<T>(library: Library, status: Status, shape: read
   const start = library.TF_TensorData(tensor);
   let from = library.address(text);
   values.forEach(({ length }, i) => {
-    const string = start + BigInt(i * STRING_BYTES);
+    const string = start + i * STRING_BYTES;
     library.TF_StringInit(string);
     library.TF_StringAssignView(string, from, length);
-    from += BigInt(length);
+    from += length;
   });
   const handle = toHandle(library, status, tensor);
   try {
@@ -75,7 +75,7 @@ export function readHandle(library: Library, status: Status, handle: Pointer): V
     const data = library.TF_TensorData(tensor);
     if (dtype === TYPES.TF_STRING) {
       return Array.from({ length: size / STRING_BYTES }, (_, i) => {
-        const string = data + BigInt(i * STRING_BYTES);
+        const string = data + i * STRING_BYTES;
         return copy(library, library.TF_StringGetDataPointer(string), library.TF_StringGetSize(string));
       });
     }

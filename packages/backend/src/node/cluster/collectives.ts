@@ -61,9 +61,9 @@ export function createCollectives(library: Library, status: Status, context: Poi
       status.check(name);
       const outputs = new BigUint64Array(1);
       const counts = Int32Array.of(outputs.length);
-      await abortable(library.executeElsewhere(op, outputs, counts, status.pointer));
+      await abortable(library.executeElsewhere(op, library.address(outputs), library.address(counts), status.pointer));
       status.check(name);
-      return takeNumbers(outputs[0] as Pointer);
+      return takeNumbers(Number(outputs[0]));
     } finally {
       library.TFE_DeleteOp(op);
       for (const input of inputs) library.TFE_DeleteTensorHandle(input);

@@ -1,6 +1,7 @@
 import { type DataId, Variable, dispose } from '@tensorflow/tfjs-core';
 import { BackendError } from '@moe/core';
 import type { CompiledFunction, Compiler, FrozenConstant } from '../../jit/compiler.js';
+import type { NodeBackend } from '../backend.js';
 import type { Context } from '../context.js';
 import type { Library } from '../library.js';
 import type { Status } from '../status.js';
@@ -8,7 +9,7 @@ import { TYPES } from '../types.js';
 import { addFunction, removeFunction } from './functions.js';
 import { encodeGraph, nameOf } from './graph.js';
 import { createOpDefinitions } from './op-definitions.js';
-import { type NodeBackend, record } from './recorder.js';
+import { record } from './recorder.js';
 import { type GraphTrace, type Node, expectSame, withoutDeadNodes } from './trace.js';
 
 /** Constants up to this size are literals of the program: axes, shapes, means of channels. */

@@ -1,5 +1,5 @@
 import type { Context } from '../context.js';
-import type { Library } from '../library.js';
+import { type Library, addresses } from '../library.js';
 import type { Status } from '../status.js';
 import { outputName } from './graph.js';
 import type { Bytes } from './protobuf.js';
@@ -18,7 +18,7 @@ export function addFunction(library: Library, status: Status, context: Context, 
     library.TF_GraphImportGraphDef(into, buffer, options, status.pointer);
     status.check('jit');
     /** An array of `TF_Output`: pairs of an operation's address and the number of its output. */
-    const endpoints = (names: readonly string[]) => BigUint64Array.from(names.flatMap((operation) => [library.TF_GraphOperationByName(into, operation), 0n]));
+    const endpoints = (names: readonly string[]) => addresses(names.flatMap((operation) => [library.TF_GraphOperationByName(into, operation), 0]));
     const to = Array.from({ length: outputs }, (_, i) => outputName(i));
     const made = library.TF_GraphToFunction(into, name, 0, -1, null, parameters.length, endpoints(parameters), outputs, endpoints(to), null, null, null, status.pointer);
     status.check('jit');

@@ -191,6 +191,20 @@ describe.skipIf(findTensorflow() === undefined)('jit on the engine tensorflow (s
     v.dispose();
   });
 
+  it('tells a closed-over tensor from one that the function disposed, whose number in the engine it gets', () => {
+    const c = tensor1d([10, 20]);
+    const f = (x: Tensor) => {
+      const squares = square(x);
+      const sums = add(squares, 1);
+      squares.dispose();
+      return [add(sums, c)];
+    };
+    const compiled = jit(f);
+    for (let i = 0; i < 4; i++) expect(tidy(() => values(compiled(tensor1d([i, 2]))[0]!))).toEqual([i * i + 11, 25]);
+    compiled.dispose();
+    c.dispose();
+  });
+
   it('compiles the input gradient of a LayersModel, whose weights may change', () => {
     const model = sequential({ layers: [layers.conv2d({ inputShape: [6, 6, 2], filters: 3, kernelSize: 3, activation: 'relu' }), layers.flatten(), layers.dense({ units: 4 })] });
     const eager = (x: Tensor) => grad((y) => sum(square(model.apply(y) as Tensor)) as Scalar)(x);
@@ -217,7 +231,7 @@ describe.skipIf(findTensorflow() === undefined)('jit on the engine tensorflow (s
   });
 
   it.each<[string, (x: Tensor) => Tensor, RegExp]>([
-    ['draws', (x) => add(x, randomUniform([3])), /two calls.*must do the same, got a constant of shape \[3\] for the operation Add that differed/],
+    ['draws', (x) => add(x, randomUniform([3])), /two calls.*must do the same, got a constant of shape \[3\] for the operation AddV2 that differed/],
     ['reads', (x) => mul(x, sum(x).dataSync()[0]!), /values must not be read/],
   ])('refuses a function that %s', (_, fn, message) => {
     const x = tensor1d([1, 2, 3]);

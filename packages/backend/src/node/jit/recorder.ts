@@ -1,24 +1,8 @@
-import { type DataId, type KernelBackend, type Tensor, type TensorInfo, type Variable, engine } from '@tensorflow/tfjs-core';
+import { type DataId, type Tensor, type TensorInfo, type Variable, engine } from '@tensorflow/tfjs-core';
 import { BackendError } from '@moe/core';
-import type { Attribute } from '../attributes.js';
-import type { Binding, TensorMetadata } from '../binding.js';
+import type { NodeBackend } from '../backend.js';
 import type { Values } from '../tensors.js';
 import type { Endpoint, GraphTrace, Node } from './trace.js';
-
-/** What the engine's class knows of a tensor: the number of its handle, or values that are not handed over yet. */
-interface Entry {
-  readonly id: number;
-  readonly values?: Values | null;
-}
-
-/** The parts of `NodeJSKernelBackend` through which every operation goes. */
-export interface NodeBackend extends KernelBackend {
-  binding: Pick<Binding, 'createTensor' | 'executeOp' | 'getNumOfTensors'>;
-  readonly tensorMap: { has(dataId: DataId): boolean; get(dataId: DataId): Entry };
-  getInputTensorIds(tensors: readonly Pick<TensorInfo, 'dataId'>[]): number[];
-  createOutputTensor(metadata: TensorMetadata): Tensor;
-  executeMultipleOutputs(name: string, attributes: readonly Attribute[], inputs: readonly TensorInfo[], outputs: number): Tensor[];
-}
 
 /** The type of a tensor that came from outside, as its handle has it. */
 type DtypeOf = (id: number) => number;
@@ -65,8 +49,14 @@ export function record(backend: NodeBackend, dtypeOf: DtypeOf, inputs: readonly 
       if (depth === 0) add({ kind: 'constant', dtype, shape: [...shape], values: values.slice() as Values }, id);
       return id;
     },
-    executeOp(name, attributes, ids, outputs) {
-      const results = binding.executeOp(name, attributes, ids, outputs);
+    // Numbers of deleted tensors are given again.
+    deleteTensor(id) {
+      binding.deleteTensor(id);
+      endpoints.delete(id);
+      owners.delete(id);
+    },
+    executeOp(name, attributes, ids, outputs, known) {
+      const results = binding.executeOp(name, attributes, ids, outputs, known);
       const constant = ids.every(isConstant);
       const from = ids.map(endpointOf);
       const node = nodes.push({ kind: 'operation', name, attributes, inputs: from, dtypes: results.map(({ dtype }) => dtype), constant }) - 1;

@@ -10,6 +10,8 @@ export interface Engine {
   readonly binding: Binding;
   getInputTensorIds(tensors: readonly TensorInfo[]): number[];
   createOutputTensor(metadata: TensorMetadata): TensorInfo;
+  /** Runs an operation with one result, whose shape and type are those of `like`. */
+  executeAlike(name: string, inputs: readonly TensorInfo[], like: TensorInfo): TensorInfo;
   readSync(dataId: DataId): Values;
 }
 

@@ -3,6 +3,7 @@ import { CONVOLUTION_KERNELS } from './convolutions.js';
 import { TAP_KERNELS } from './convolve-by-taps.js';
 import { FUSED_CONVOLUTION_KERNELS } from './fused-convolutions.js';
 import { einsum } from './einsum.js';
+import { ELEMENTWISE_KERNELS } from './elementwise.js';
 import { gather } from './gather.js';
 import { transform } from './images.js';
 import { type TensorflowKernel, installKernel } from './kernel.js';
@@ -21,6 +22,7 @@ import { diag, leakyRelu, mean, round, sign, step } from './types-of-inputs.js';
 const TENSORFLOW_KERNELS: readonly TensorflowKernel[] = [
   ...CONVOLUTION_KERNELS,
   ...TAP_KERNELS,
+  ...ELEMENTWISE_KERNELS,
   ...FUSED_CONVOLUTION_KERNELS,
   ...POOLING_KERNELS,
   ...STRING_COMPARISONS,

@@ -1,7 +1,7 @@
 import { BackendError } from '@moe/core';
 import type { TensorMetadata } from '../binding.js';
 import type { Context } from '../context.js';
-import { type Library, type Pointer, readBuffer } from '../library.js';
+import { type Library, NOTHING, type Pointer, addresses, readBuffer } from '../library.js';
 import type { Status } from '../status.js';
 import { toHandle } from '../tensors.js';
 import { type Signature, readSignatures } from './signatures.js';
@@ -25,12 +25,12 @@ export function createSavedModels(library: Library, status: Status, { config }: 
 
   /** An array of `TF_Output`: pairs of an operation's address and the number of its output. */
   const endpoints = ({ graph }: Session, names: readonly string[]): BigUint64Array =>
-    BigUint64Array.from(
+    addresses(
       names.flatMap((name) => {
         const [operation = '', output = '0'] = name.split(':');
         const pointer = library.TF_GraphOperationByName(graph, operation);
         if (!pointer) throw new BackendError(`runSavedModel: the model must have the operation ${operation}.`);
-        return [pointer, BigInt(output)];
+        return [pointer, Number(output)];
       }),
     );
 
@@ -43,7 +43,7 @@ export function createSavedModels(library: Library, status: Status, { config }: 
       try {
         library.TF_SetConfig(options, config, config.length, status.pointer);
         status.check('loadSavedModel');
-        const session = library.TF_LoadSessionFromSavedModel(options, null, folder, names, names.length, graph, metaGraph, status.pointer);
+        const session = library.TF_LoadSessionFromSavedModel(options, NOTHING, folder, names, names.length, graph, metaGraph, status.pointer);
         status.check('loadSavedModel');
         models.set(nextId, { session, graph, signatures: readSignatures(readBuffer(library, metaGraph)) });
         return nextId++;
@@ -74,9 +74,9 @@ export function createSavedModels(library: Library, status: Status, { config }: 
           status.check('runSavedModel');
         }
         const outputs = new BigUint64Array(to.length / 2);
-        library.TF_SessionRun(model.session, null, from, BigUint64Array.from(inputs), inputs.length, to, outputs, outputs.length, null, 0, null, status.pointer);
+        library.TF_SessionRun(model.session, NOTHING, from, addresses(inputs), inputs.length, to, outputs, outputs.length, null, 0, NOTHING, status.pointer);
         status.check('runSavedModel');
-        return Array.from(outputs, (tensor) => adopt(toHandle(library, status, tensor)));
+        return Array.from(outputs, (tensor) => adopt(toHandle(library, status, Number(tensor))));
       } finally {
         for (const input of inputs) library.TF_DeleteTensor(input);
       }
