@@ -21,7 +21,7 @@ const newFromES5: Plugin = {
   name: 'new-from-es5',
   setup({ onLoad }) {
     onLoad({ filter: /nodejs_kernel_backend\.js$/ }, async ({ path }) => ({
-      contents: (await readFile(path, 'utf8')).replace('_super.call(this) || this', 'Reflect.construct(_super, [], NodeJSKernelBackend)'),
+      contents: (await readFile(path, 'utf8')).replace('_super.call(this) || this', 'Reflect.construct(_super, [], new.target)'),
     }));
   },
 };
