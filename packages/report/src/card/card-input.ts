@@ -49,7 +49,7 @@ export interface RobustnessCardOptions {
   readonly meta?: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** All reasons for doubt, the worst first, each kind once. */
+/** All reasons for doubt, the worst first. */
 export function doubtsOf({ evaluation, diagnosis }: Pick<RobustnessCardOptions, 'evaluation' | 'diagnosis'>): readonly CardFinding[] {
   const all = [...evaluation.findings, ...(diagnosis?.findings ?? [])];
   return [...all.filter(({ severity }) => severity === 'invalid'), ...all.filter(({ severity }) => severity === 'suspect')];

@@ -104,17 +104,7 @@ function doubtSection(options: RobustnessCardOptions): ReportSection {
   const doubts = doubtsOf(options);
   const title = 'Reasons for doubt';
   if (doubts.length === 0) return { title, text: options.diagnosis === undefined ? 'No check of the evaluation found one.' : 'No check of the evaluation and none of the experiments found one.' };
-  return {
-    title,
-    table: table({
-      columns: [
-        { key: 'severity', header: 'Makes the number' },
-        { key: 'id', header: 'Finding' },
-      ],
-      rows: doubts,
-    }),
-    text: doubts.map(({ id, message, advice }) => `${id}: ${message} ${advice}`),
-  };
+  return { title, text: doubts.map(({ severity, id, message, advice }) => `${severity}, ${id}: ${message} ${advice}`) };
 }
 
 function experimentSection({ eps, norm, examples }: CardDiagnosis, measures: object): ReportSection {
