@@ -7,9 +7,7 @@ import type { AttackNorm } from './geometry/geometry.js';
 import type { CombinedOptions } from './combinators/combined.js';
 import { sequence } from './combinators/sequence.js';
 import { withEot } from './combinators/with-eot.js';
-import { expertTargeted, twoPhase } from './moe/expert-targeted.js';
-import { pathEnumeration } from './moe/path-enumeration.js';
-import { relaxedGates } from './moe/relaxed-gates.js';
+import { routingParts } from './moe/routing-attacks.js';
 import { square } from './square.js';
 
 export interface AutoAttackOptions {
@@ -24,7 +22,7 @@ export interface AutoAttackOptions {
   /**
    * `'standard'`: APGD-CE, targeted APGD, targeted FAB, Square. `'quick'`: the first two, which decide nearly every example of models without masked gradients, at less than a
    * third of the cost. `'plus'`: APGD-CE and APGD-DLR with 5 restarts each, untargeted FAB with 5, Square, targeted APGD, targeted FAB. `'moe'`:
-   * the standard version with attacks on routing between its second and third part, {@link relaxedGates}, {@link twoPhase}, {@link expertTargeted} and {@link pathEnumeration}; for models that bring
+   * the standard version with attacks on routing between its second and third part, see {@link routingAttacks}; for models that bring
    * `moe`. Fools what the standard version fools, and more where routing hides gradients. `'rand'`, for randomised models: APGD-CE and APGD-DLR, each pass the mean of 20
    * draws. @defaultValue 'standard'
    */
@@ -73,6 +71,6 @@ function partsOf(version: (typeof VERSIONS)[number], shared: Omit<AutoAttackOpti
   }
   const gradient = shared.norm === 'L1' ? [apgd({ ...shared, restarts: 5 }), apgdTargeted({ ...shared, targets: 5 })] : [apgd(shared), apgdTargeted(shared)];
   if (version === 'quick') return gradient;
-  const routing = version === 'moe' ? [relaxedGates(shared), twoPhase(shared), expertTargeted(shared), pathEnumeration(shared)] : [];
+  const routing = version === 'moe' ? routingParts(shared) : [];
   return [...gradient, ...routing, fabTargeted(shared), square(shared)];
 }

@@ -47,10 +47,13 @@ export type { MinimumNormAttack, MinimumNormOptions, MinimumNormPerturbation, Re
 export { type ExpertStart, type ExpertTargetedOptions, type TwoPhaseOptions, expertTargeted, twoPhase } from './moe/expert-targeted.js';
 export { type AffineRouter, flipDistance } from './moe/flip-distance.js';
 export { type FlipRoutesOptions, type FlippedRoutes, flipRoutes } from './moe/flip-routes.js';
+export { type EvaluateRoutingOptions, evaluateRouting } from './moe/evaluate-routing.js';
+export type { ExpertEvaluation, LayerRoutingEvaluation, RoutingEvaluation } from './moe/routing-evaluation.js';
 export { frozenRoutes } from './moe/frozen-routes.js';
 export type { RoutingAttackOptions } from './moe/options.js';
 export { type PathEnumerationOptions, pathEnumeration } from './moe/path-enumeration.js';
 export { type RelaxedGatesOptions, detachedGates, relaxedGates } from './moe/relaxed-gates.js';
+export { type RoutingAttacksOptions, routingAttacks } from './moe/routing-attacks.js';
 export { type MifgsmOptions, mifgsm } from './momentum/mifgsm.js';
 export { type NoiseOptions, noise } from './noise.js';
 export { type PgdOptions, pgd } from './pgd.js';

@@ -1,0 +1,33 @@
+import type { Attack, Bounds } from '@moe/core';
+import type { AttackNorm } from '../geometry/geometry.js';
+import { type SequenceOptions, sequence } from '../sequence.js';
+import { expertTargeted, twoPhase } from './expert-targeted.js';
+import { pathEnumeration } from './path-enumeration.js';
+import { relaxedGates } from './relaxed-gates.js';
+
+export interface RoutingAttacksOptions {
+  /** Radius of the ball, in input units. */
+  readonly eps: number;
+  /** @defaultValue 'Linf' */
+  readonly norm?: AttackNorm;
+  /** Range of valid inputs. @defaultValue [0, 1] */
+  readonly bounds?: Bounds;
+}
+
+/**
+ * The attacks on routing that `autoAttack({ version: 'moe' })` adds to AutoAttack, one after the other: relaxed gates, two phases, experts one by one, paths.
+ *
+ * @remarks
+ * Beside a plain `autoAttack` in one evaluation it tells what routing hid: examples that this fools and that does not.
+ *
+ * @returns A frozen attack named `routingAttacks`, on models that bring `moe`, such as `logitsFn(moeModel(network))`.
+ * @throws {@link ArgumentError} if an option is unknown or out of range; `perturb` throws if the model brings no MoE model.
+ *
+ * @example
+ * const attacks = [autoAttack({ eps }), routingAttacks({ eps })];
+ */
+export function routingAttacks(options: RoutingAttacksOptions): Attack<SequenceOptions> {
+  return sequence('routingAttacks', routingParts(options));
+}
+
+export const routingParts = (options: RoutingAttacksOptions): readonly Attack[] => [relaxedGates(options), twoPhase(options), expertTargeted(options), pathEnumeration(options)];
