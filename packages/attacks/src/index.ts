@@ -50,6 +50,7 @@ export { type FlipRoutesOptions, type FlippedRoutes, flipRoutes } from './moe/fl
 export { type EvaluateRoutingOptions, evaluateRouting } from './moe/evaluate-routing.js';
 export type { ExpertEvaluation, LayerRoutingEvaluation, RoutingEvaluation } from './moe/routing-evaluation.js';
 export { frozenRoutes } from './moe/frozen-routes.js';
+export { type ExpertLoad, type Overload, type OverloadExpertsOptions, overloadExperts } from './moe/overload-experts.js';
 export type { RoutingAttackOptions } from './moe/options.js';
 export { type PathEnumerationOptions, pathEnumeration } from './moe/path-enumeration.js';
 export { type RelaxedGatesOptions, detachedGates, relaxedGates } from './moe/relaxed-gates.js';

@@ -19,7 +19,8 @@ const RADIUS = 0.05;
 const a = Array.from(createRng(3).uniform(SIZE, -1, 1));
 const norms = { Linf: a.reduce((total, value) => total + Math.abs(value), 0), L2: Math.hypot(...a) };
 const c = -0.2;
-const model = toyMoe({ router: a.map((value) => [value, 0]), bias: [-c, 0], experts: [constantExpert([2, 0, -1]), constantExpert([0, 2, -1])] });
+const toy = { router: a.map((value) => [value, 0]), bias: [-c, 0], experts: [constantExpert([2, 0, -1]), constantExpert([0, 2, -1])] };
+const model = toyMoe(toy);
 
 /** Inputs far from the bounds that all have the same distance to where their route flips. */
 function sample(norm: 'Linf' | 'L2'): number[] {
@@ -32,9 +33,9 @@ function sample(norm: 'Linf' | 'L2'): number[] {
 }
 
 /** How many rows an attack fools in balls whose radius is a factor of that distance. */
-function fooled(make: (eps: number) => Attack, norm: 'Linf' | 'L2', factor: number): number {
+function fooled(make: (eps: number) => Attack, norm: 'Linf' | 'L2', factor: number, { target = model, draws = 1 } = {}): number {
   return tidy(() => {
-    const { success } = make(factor * RADIUS).perturb(model, tensor2d(sample(norm), [ROWS, SIZE]), tensor1d(new Array<number>(ROWS).fill(0), 'int32'), { rng: createRng(1) });
+    const { success } = make(factor * RADIUS).perturb(target, tensor2d(sample(norm), [ROWS, SIZE]), tensor1d(new Array<number>(ROWS).fill(0), 'int32'), { rng: createRng(1), draws });
     return Array.from(success.dataSync()).reduce((total, flag) => total + flag, 0);
   });
 }
@@ -59,5 +60,16 @@ describe.each(['Linf', 'L2'] as const)('a model whose only weakness is its route
   ])('%s fools every row just beyond the distance of the flip and none before', (_, make) => {
     expect(fooled(make, norm, 1.001)).toBe(ROWS);
     expect(fooled(make, norm, 0.999)).toBe(0);
+  });
+
+  it.each<[string, (eps: number) => Attack]>([
+    ['relaxedGates', (eps) => relaxedGates({ eps, norm, steps: 10 })],
+    ['twoPhase', (eps) => twoPhase({ eps, norm, steps: 10 })],
+    ['expertTargeted', (eps) => expertTargeted({ eps, norm, steps: 10, starts: ['clean', 'route'] })],
+  ])('%s fools the majority of the draws of noisy gates where most of them flip', (_, make) => {
+    // The difference of two scores has noise of deviation 0.1 times the lead: three deviations further flips nearly all draws, three less nearly none.
+    const target = toyMoe({ ...toy, noise: (0.1 * RADIUS * norms[norm]) / Math.SQRT2 });
+    expect(fooled(make, norm, 1.3, { target, draws: 20 })).toBe(ROWS);
+    expect(fooled(make, norm, 0.7, { target, draws: 20 })).toBe(0);
   });
 });

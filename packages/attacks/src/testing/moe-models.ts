@@ -1,5 +1,5 @@
 // Shapes: B batch, D numbers of one example, R tokens of an example, E experts.
-import { type ForwardOptions, type ForwardResult, type LogitsFn, type MoeLayerInfo, type MoeLogitsFn, stopGradient, straightThrough, topKMask } from '@moe/core';
+import { type Draw, type ForwardOptions, type ForwardResult, type LogitsFn, type MoeLayerInfo, type MoeLogitsFn, stopGradient, straightThrough, topKMask } from '@moe/core';
 import { type Tensor, type Tensor2D, add, clone, concat, div, expandDims, matMul, mean, mul, oneHot, reshape, scalar, slice, softmax, sqrt, square, sub, sum, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
 
 /** A layer that sends every example to the K experts of highest affine score, weighted by a softmax over these; no gradient through the choice. */
@@ -12,6 +12,10 @@ export interface ToyMoe {
   readonly topK?: number;
   /** An example is cut into so many tokens of equal length, which the router sees one by one; the experts see the whole example, and an example's weights are the means of its tokens'. @defaultValue 1 */
   readonly tokens?: number;
+  /** Tokens that an expert runs of a batch, the first that choose it; K = 1. @defaultValue all */
+  readonly capacity?: number;
+  /** Deviation of the noise on the scores, drawn from the pass's `rng` by row. @defaultValue 0 */
+  readonly noise?: number;
 }
 
 type Gate = NonNullable<ForwardOptions['gate']>;
@@ -27,26 +31,39 @@ function weightsOf(scores: Tensor2D, topK: number, gate: Gate): Tensor2D {
   return straightThrough(hard, softmax(div(centred, mul(unit, gate.temperature)) as Tensor2D));
 }
 
+/** Weights without those of tokens that come when their expert is full. */
+function withinCapacity(weights: Tensor2D, capacity: number): Tensor2D {
+  if (capacity === Infinity) return weights;
+  const [, numExperts] = weights.shape;
+  const counts = new Array<number>(numExperts).fill(0);
+  const kept = Array.from(weights.dataSync(), (weight, i) => (weight > 0 && ++counts[i % numExperts]! <= capacity ? 1 : 0));
+  return mul(weights, tensor2d(kept, weights.shape));
+}
+
+/** Share of the tokens that no expert runs. */
+const dropped = (weights: Tensor2D): number => 1 - Array.from(sum(weights, 1).dataSync()).filter((total) => total > 0).length / weights.shape[0];
+
 /** A model of one such layer, `[B,…] → [B,M]`. */
-export function toyMoe({ router, bias, experts, topK = 1, tokens = 1 }: ToyMoe): MoeLogitsFn {
+export function toyMoe({ router, bias, experts, topK = 1, tokens = 1, capacity = Infinity, noise = 0 }: ToyMoe): MoeLogitsFn {
   const numExperts = bias.length;
   const info: MoeLayerInfo = { name: 'moe', numExperts, topK, batchInvariant: true, continuous: topK === numExperts };
-  const forward = (inputs: Tensor, { experts: choices = {}, gate = 'hard' }: ForwardOptions = {}): ForwardResult => {
+  const forward = (inputs: Tensor, { experts: choices = {}, gate = 'hard', rng }: ForwardOptions = {}): ForwardResult => {
     const rows = inputs.shape[0]!;
     const choice = choices['moe'];
     const live = (): { readonly scores: Tensor2D; readonly weights: Tensor2D } => {
       const scores = add(matMul(reshape(inputs, [rows * tokens, -1]) as Tensor2D, tensor2d(router)), tensor1d(bias)) as Tensor2D;
-      return { scores, weights: weightsOf(scores, topK, gate) };
+      const noisy = noise === 0 || rng === undefined ? scores : (add(scores, tensor2d(rng.normal(rows * tokens * numExperts, 0, noise), [rows * tokens, numExperts])) as Tensor2D);
+      return { scores: noisy, weights: withinCapacity(weightsOf(noisy, topK, gate), capacity) };
     };
     const routed = choice === undefined ? live() : undefined;
     const weights = routed?.weights ?? (typeof choice === 'number' ? (oneHot(new Array<number>(rows * tokens).fill(choice), numExperts) as Tensor2D) : (choice as Tensor2D));
     const shares = mean(reshape(weights, [rows, tokens, numExperts]), 1);
     const outputs = experts.map((expert, e) => mul(expert(inputs), slice(shares as Tensor2D, [0, e], [rows, 1])));
     const logits = outputs.reduce((total, next) => add(total, next)) as Tensor2D;
-    const routing = routed === undefined ? [] : [{ layer: 'moe', gateLogits: clone(routed.scores), gates: softmax(routed.scores), combineWeights: clone(weights), auxLoss: scalar(0), droppedFraction: 0 }];
+    const routing = routed === undefined ? [] : [{ layer: 'moe', gateLogits: clone(routed.scores), gates: softmax(routed.scores), combineWeights: clone(weights), auxLoss: scalar(0), droppedFraction: dropped(routed.weights) }];
     return { logits, routing, auxLoss: scalar(0) };
   };
-  return Object.assign((inputs: Tensor) => tidy(() => forward(inputs).logits), { moe: { moeLayers: [info], forward } });
+  return Object.assign((inputs: Tensor, draw?: Draw) => tidy(() => forward(inputs, { ...(draw && { rng: draw.rng }) }).logits), { moe: { moeLayers: [info], forward } });
 }
 
 /** The same logits for every input, as an expert whose gradient is zero. */
