@@ -1,6 +1,7 @@
 import type { Attack, Bounds } from '@moe/core';
+import type { CombinedOptions } from '../combinators/combined.js';
+import { sequence } from '../combinators/sequence.js';
 import type { AttackNorm } from '../geometry/geometry.js';
-import { type SequenceOptions, sequence } from '../sequence.js';
 import { expertTargeted, twoPhase } from './expert-targeted.js';
 import { pathEnumeration } from './path-enumeration.js';
 import { relaxedGates } from './relaxed-gates.js';
@@ -26,7 +27,7 @@ export interface RoutingAttacksOptions {
  * @example
  * const attacks = [autoAttack({ eps }), routingAttacks({ eps })];
  */
-export function routingAttacks(options: RoutingAttacksOptions): Attack<SequenceOptions> {
+export function routingAttacks(options: RoutingAttacksOptions): Attack<CombinedOptions> {
   return sequence('routingAttacks', routingParts(options));
 }
 
