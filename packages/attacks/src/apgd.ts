@@ -29,7 +29,8 @@ export interface ApgdOptions extends StepAttackOptions {
  * best one; rows stop as soon as they are fooled; the first checkpoint cannot halve for want of gain alone.
  *
  * In L1 it is the algorithm of Croce & Hein 2021: no momentum; steps of equal parts along the steepest coordinates, two thirds as many as the best point changes; first step size eps, back
- * to it from the best point whenever that got sparser, else shortened by a third at every 4 % of the steps; exact projections. Differs from the paper: may go down to a single coordinate.
+ * to it from the best point whenever that got sparser, else shortened by a third at every 4 % of the steps; exact projections. Differs from the paper: may go down to a single coordinate, and
+ * passes over those that a bound stops.
  *
  * `variant: 'autoattack'` does as the released code: integer checkpoint gaps (others for fewer than 100 steps), halving also at exactly 75 %,
  * the first loss compared with 0, momentum kept over a restart, losses compared across it, no early exit inside a run, and the last

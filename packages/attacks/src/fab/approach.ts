@@ -2,7 +2,7 @@
 import { type Bounds, throwIfAborted } from '@moe/core';
 import type { Ball } from '../geometry/ball.js';
 import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
-import { projectHyperplane } from '../geometry/hyperplane.js';
+import { furthestChange, projectHyperplane } from '../geometry/hyperplane.js';
 import { compactRows } from '../internal/compact.js';
 import { measure } from '../internal/measure.js';
 import { type BestPoints, type Problem, rowOf } from '../internal/problem.js';
@@ -71,6 +71,7 @@ export function approach(problem: Problem, options: Approach): void {
     batch = compactRows(batch, active);
   }
   tryEdge(problem, options, nearest);
+  tryFurthest(problem, options, nearest, boundaries);
 }
 
 /** A step towards the boundary, biased towards the point of it that is nearest to the clean input. */
@@ -112,15 +113,41 @@ function meet({ inputs, size }: Problem, options: Approach, nearest: Nearest, ro
 
 /** Where the way to the nearest point found leaves the ball, for rows where that point was not near enough. */
 function tryEdge(problem: Problem, options: Approach, nearest: Nearest): void {
+  tryOnce(problem, options, nearest, (row, point, clean) => {
+    const end = rowOf(nearest.points, row, problem.size);
+    const share = Math.min(1, options.eps / nearest.distances[row]!);
+    for (let k = 0; k < point.length; k++) point[k] = clean[k]! + share * (end[k]! - clean[k]!);
+  });
+}
+
+/** The point of the ball that goes furthest beyond the boundary as linearised at the nearest point found; where bounds are met, it lies off the way there. */
+function tryFurthest(problem: Problem, options: Approach, nearest: Nearest, boundaries: Boundaries): void {
+  const { norm, eps, bounds } = options;
+  const batch = compactRows(options.standing, isOpen(options, nearest));
+  if (batch.length === 0) return;
+  findBoundaries(problem, norm, options.aims, nearest.points, batch, boundaries);
+  tryOnce(problem, options, nearest, (row, point, clean) => {
+    furthestChange(norm, clean, rowOf(boundaries.normals, row, problem.size), eps, bounds, point);
+    for (let k = 0; k < point.length; k++) point[k]! += clean[k]!;
+  });
+}
+
+const isOpen =
+  ({ best }: Approach, { distances }: Nearest) =>
+  (row: number): boolean =>
+    best.wrong[row] === 0 && distances[row]! < Infinity;
+
+/** One more point for every row that still stands and was misclassified somewhere. */
+function tryOnce(problem: Problem, options: Approach, nearest: Nearest, place: (row: number, point: Float32Array, clean: Float32Array) => void): void {
   const { inputs, size } = problem;
-  const { best, eps, norm, points } = options;
-  const open = (row: number): boolean => best.wrong[row] === 0 && nearest.distances[row]! < Infinity;
+  const { best, norm, points } = options;
+  const open = isOpen(options, nearest);
   const batch = compactRows(options.standing, open);
   if (batch.length === 0) return;
   for (const row of batch) {
-    const [point, clean, end] = [rowOf(points, row, size), rowOf(inputs, row, size), rowOf(nearest.points, row, size)];
-    const share = Math.min(1, eps / nearest.distances[row]!);
-    for (let k = 0; k < size; k++) point[k] = clean[k]! + share * (end[k]! - clean[k]!);
+    if (!open(row)) continue;
+    const [point, clean] = [rowOf(points, row, size), rowOf(inputs, row, size)];
+    place(row, point, clean);
     GEOMETRIES[norm].project(point, clean, options, point);
   }
   const { wrong } = measure(problem, cwRow, points, batch, false);

@@ -1,7 +1,9 @@
 import { type Tensor, type Tensor2D, add, matMul, mul, reshape, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import { type LogitsFn, createRng } from '@moe/core';
 import { describe, expect, it } from 'vitest';
+import { apgd } from '../apgd.js';
 import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
+import { projectHyperplane } from '../geometry/hyperplane.js';
 import { linearModel } from '../testing/models.js';
 import { fab } from './fab.js';
 import { fabTargeted } from './fab-targeted.js';
@@ -39,6 +41,26 @@ describe.each(NORMS)('fabTargeted in %s on a linear model', (norm) => {
 
   it('stops at the first point within the ball', () => {
     expect(judged(1.04 * least)).toMatchObject({ success: 1, passes: 1 + 2 * 2 + 1 });
+  });
+});
+
+describe.each([
+  ...NORMS.map((norm) => ['fabTargeted', norm, (eps: number) => fabTargeted({ eps, norm })] as const),
+  ['apgd', 'Linf', (eps: number) => apgd({ eps })] as const,
+])('%s in %s', (_, norm, make) => {
+  it('decides a linear model exactly where bounds stop the straight way', () => {
+    for (let seed = 0; seed < 4; seed++) {
+      const rng = createRng(seed).stream('box');
+      const [w, x] = [Array.from(rng.at(0).uniform(12, -1, 1)), rng.at(1).uniform(12).map((value) => Math.round(4 * value) / 4)];
+      const gap = 0.6 * w.reduce((total, value, i) => total + Math.max(value * (1 - x[i]!), -value * x[i]!), 0);
+      const change = projectHyperplane(norm, x, Float32Array.from(w), gap, [0, 1]);
+      const least = GEOMETRIES[norm].distance(change, new Float32Array(12));
+      // Some coordinate has reached its bound.
+      expect(Array.from(change).some((d, i) => d !== 0 && (x[i]! + d < 1e-6 || x[i]! + d > 1 - 1e-6))).toBe(true);
+      const linear = linearModel(w.map((value) => [0, value]), [gap + w.reduce((total, value, i) => total + value * x[i]!, 0), 0]);
+      const verdict = (eps: number): number => tidy(() => make(eps).perturb(linear, tensor2d(x, [1, 12]), tensor1d([0], 'int32'), context).success.dataSync()[0]!);
+      expect([verdict(least * 0.999), verdict(least * 1.001)]).toEqual([0, 1]);
+    }
   });
 });
 

@@ -24,10 +24,10 @@ export interface FabOptions extends Omit<GradientAttackOptions, 'loss'> {
  * @remarks
  * Each step moves towards the hyperplane where some class ties with the true one, of all classes the one that looks nearest, biased towards the clean input (at most 0.1), with overshoot
  * 1.05; from a misclassified point it steps back by a tenth of the way. Not led by a loss, so it finds what attacks with vanishing gradients of the loss miss. A row stops as soon as a
- * misclassified point lies within `eps`; at last the point is tried where the way to the nearest one found leaves the ball. A step costs a forward and a backward pass for every wrong class,
+ * misclassified point lies within `eps`; at last two points on the edge of the ball are tried: on the way to the nearest one found, and furthest beyond the boundary linearised there. A step costs a forward and a backward pass for every wrong class,
  * and a forward pass. The reported loss is the margin at the returned input; where nothing within `eps` was found, that is the clean input.
  *
- * Differs from AutoAttack: exact projections onto hyperplane and bounds, early stop, the last try (the paper halves the way instead), points tested before they are left too; in L1, sparse
+ * Differs from AutoAttack: exact projections onto hyperplane and bounds, early stop, the last tries (the paper halves the way instead), points tested before they are left too; in L1, sparse
  * random starts.
  *
  * @returns A frozen attack; its `options` hold every default.

@@ -2,10 +2,11 @@
 import { expectArgument, expectOneOf } from '@moe/core';
 import type { Bounds } from '@moe/core';
 import { expectSameLength } from './ball.js';
-import type { AttackNorm } from './geometry.js';
+import { type AttackNorm, GEOMETRIES } from './geometry.js';
 
 // Newton's method on a piecewise linear, concave function ends after as many steps as there are pieces; a handful in practice.
 const MAX_STEPS = 100;
+const HALVINGS = 25; // as many bits as a float32 has
 
 /**
  * Smallest change of an example that reaches a hyperplane within bounds: the exact answer to "how far is the decision boundary" of a linear classifier.
@@ -82,4 +83,19 @@ function moveGreedily(normal: Float32Array, wanted: number, moves: Float32Array)
       rest -= weight * moves[i]!;
     } else moves[i] = 0;
   }
+}
+
+/** The change of length `eps` at most that goes furthest along a normal within bounds: of the changes to a hyperplane the longest that fits, by halving its gap. */
+export function furthestChange(norm: AttackNorm, point: Float32Array, normal: Float32Array, eps: number, bounds: Bounds, out: Float32Array): Float32Array {
+  const { distance, dualLength } = GEOMETRIES[norm];
+  const origin = new Float32Array(point.length);
+  const fits = (gap: number): boolean => distance(projectHyperplane(norm, point, normal, gap, bounds, out), origin) <= eps;
+  let [low, high] = [0, eps * dualLength(normal)];
+  if (fits(high)) return out;
+  for (let halving = 0; halving < HALVINGS; halving++) {
+    const middle = (low + high) / 2;
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  return projectHyperplane(norm, point, normal, low, bounds, out);
 }

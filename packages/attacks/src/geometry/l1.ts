@@ -129,8 +129,11 @@ export function ascendSparsely(point: Float32Array, gradient: Float32Array, coun
   }
 }
 
+/** A gradient without the coordinates that a bound stops. */
+export const freeSlopes = (point: Float32Array, gradient: Float32Array, [low, high]: Bounds): Float32Array =>
+  gradient.map((slope, i) => ((slope > 0 ? point[i]! >= high : point[i]! <= low) ? 0 : slope));
+
 /** {@link ascendSparsely} along the steepest hundredth of the coordinates, at least one, without those that a bound stops. */
-export function ascendL1(point: Float32Array, gradient: Float32Array, stepSize: number, out: Float32Array, [low, high]: Bounds): void {
-  const free = gradient.map((slope, i) => ((slope > 0 ? point[i]! >= high : point[i]! <= low) ? 0 : slope));
-  ascendSparsely(point, free, Math.max(1, Math.floor(SHARE * point.length)), stepSize, out);
+export function ascendL1(point: Float32Array, gradient: Float32Array, stepSize: number, out: Float32Array, bounds: Bounds): void {
+  ascendSparsely(point, freeSlopes(point, gradient, bounds), Math.max(1, Math.floor(SHARE * point.length)), stepSize, out);
 }

@@ -1,7 +1,7 @@
 // Shapes: B batch, D numbers of one example.
 import { throwIfAborted } from '@moe/core';
 import type { Ball } from '../geometry/ball.js';
-import { ascendSparsely, projectL1, randomStartL1 } from '../geometry/l1.js';
+import { ascendSparsely, freeSlopes, projectL1, randomStartL1 } from '../geometry/l1.js';
 import type { RowLoss } from '../losses/row-loss.js';
 import type { AscentRun } from './auto-ascent.js';
 import { keepBest } from './best.js';
@@ -72,7 +72,8 @@ export function ascendInL1(problem: Problem, options: AscentRun, rowLoss: RowLos
           point.set(top);
           gradient.set(rowOf(runBest.gradients, row, size));
         }
-        ascendSparsely(point, gradient, control.count(), control.stepSize(), point);
+        // The released code spends part of its steps on coordinates that cannot move.
+        ascendSparsely(point, original ? gradient : freeSlopes(point, gradient, bounds), control.count(), control.stepSize(), point);
         projectL1(point, clean, ballOf(row), point);
       });
       batch = compactRows(batch, active);
