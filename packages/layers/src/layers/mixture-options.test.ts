@@ -2,7 +2,7 @@
 import { createRng } from '@moe/core';
 import { gapFc, softmaxRouter, topKRouter } from '@moe/router';
 import { expectGradient, expectTensorsKept } from '@moe/testing';
-import { type Scalar, type Tensor, type Variable, add, concat, dispose, mean, mul, slice, square, sub, tensor, tensor1d, tidy, variableGrads } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, type Tensor2D, type Variable, add, concat, dispose, matMul, mean, mul, relu, slice, square, sub, tensor, tensor1d, tidy, variableGrads } from '@tensorflow/tfjs-core';
 import { type LayersModel, type SymbolicTensor, input, layers, model as asModel } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { countMacs, countParameters } from '../counting/count.js';
@@ -132,6 +132,21 @@ describe('a gate with an input of its own', () => {
     expectTensorsKept(0, () => tidy(() => void moeModel(network).forward(x)));
     expect(countParameters(network)).toBe(2 * (2 * 81 + 8));
     expect(countMacs(network)).toBe(2 * (2 * 81 * 16 + 6));
+    network.dispose();
+  });
+
+  it('may be given the input of the experts, which other layers use as well', () => {
+    const image = input({ shape: [4, 4, 3] });
+    // A tensor within the model: tfjs frees those after their last use.
+    const h = layers.activation({ activation: 'relu' }).apply(image) as SymbolicTensor;
+    const first = new ConvMoe({ name: 'a', conv, router, seed: 1 }).apply([h, h]) as SymbolicTensor;
+    const second = new ConvMoe({ name: 'b', conv, router, seed: 1 }).apply([first, h]) as SymbolicTensor;
+    const network = asModel({ inputs: image, outputs: layers.globalAveragePooling2d({}).apply(second) as SymbolicTensor });
+    tidy(() => {
+      const { routing } = moeModel(network).forward(x);
+      const [seen, bias] = [mean(relu(x), [1, 2]) as Tensor2D, weight(network, 'b/router/bias')];
+      expect(routing[1]!.gateLogits).toBeAllClose(add(matMul(seen, weight(network, 'b/router/kernel') as unknown as Tensor2D), bias), { rtol: 1e-4, atol: 1e-5 });
+    });
     network.dispose();
   });
 

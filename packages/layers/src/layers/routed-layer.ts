@@ -13,6 +13,7 @@ import type { WeightSpec } from './weights.js';
 import { type LayerArgs, WeightedLayer, onlyShape, rowShapeOf } from './weighted-layer.js';
 
 type Weights = Readonly<Record<string, LayerVariable>>;
+type Applied = Parameters<WeightedLayer['apply']>[0];
 
 /** Options of every MoE layer; the name of the layer is its key in `ForwardOptions.experts`. */
 export interface RoutedLayerArgs extends LayerArgs {
@@ -106,6 +107,12 @@ export abstract class RoutedLayer extends WeightedLayer {
   get moeInfo(): MoeLayerInfo {
     const { numExperts, topK, batchInvariant, continuous } = this.router;
     return { name: this.name, numExperts, topK, batchInvariant, continuous };
+  }
+
+  /** A router that is shown what the experts see needs no second input: tfjs frees a tensor too early that goes into one layer twice. */
+  override apply(inputs: Applied, kwargs?: Parameters<WeightedLayer['apply']>[1]): ReturnType<WeightedLayer['apply']> {
+    const twice = Array.isArray(inputs) && inputs.length === 2 && inputs[0] === inputs[1];
+    return super.apply(twice ? inputs[0]! : inputs, kwargs);
   }
 
   override build(inputShape: Shape | Shape[]): void {

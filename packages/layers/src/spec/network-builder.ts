@@ -27,7 +27,7 @@ export class NetworkBuilder {
   }
 
   push(name: string, part: LayerPart, ...sources: readonly string[]): string {
-    // A router that sees what its experts see needs no second input: tfjs frees a tensor too early that goes into one layer twice.
+    // As MoE layers do with a second input that is the first.
     const inputs = 'router' in part ? [...new Set(sources)] : sources;
     const inputShape = this.shape(inputs[0]!);
     const outputShape = partOutputShape(part, inputShape);
