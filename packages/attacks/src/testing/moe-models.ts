@@ -1,6 +1,6 @@
 // Shapes: B batch, D numbers of one example, R tokens of an example, E experts.
 import { type Draw, type ForwardOptions, type ForwardResult, type LogitsFn, type MoeLayerInfo, type MoeLogitsFn, stopGradient, straightThrough, topKMask } from '@moe/core';
-import { type Tensor, type Tensor2D, add, clone, concat, div, expandDims, matMul, mean, mul, oneHot, reshape, scalar, slice, softmax, sqrt, square, sub, sum, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor2D, add, clone, div, expandDims, matMul, mean, mul, oneHot, reshape, scalar, slice, softmax, sqrt, square, sub, sum, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
 
 /** A layer that sends every example to the K experts of highest affine score, weighted by a softmax over these; no gradient through the choice. */
 export interface ToyMoe {
@@ -77,12 +77,3 @@ export function asMoe(model: LogitsFn, size: number): MoeLogitsFn {
   const router = Array.from({ length: size }, (_, i) => [Math.cos(i), Math.sin(3 * i)]);
   return toyMoe({ router, bias: [0.2, 0], experts: [model, model] });
 }
-
-/** A model that takes every class for the next one. */
-export const shifted =
-  (model: LogitsFn): LogitsFn =>
-  (x) => {
-    const logits = model(x);
-    const [rows, classes] = logits.shape;
-    return concat([slice(logits, [0, classes - 1], [rows, 1]), slice(logits, [0, 0], [rows, classes - 1])], 1);
-  };
