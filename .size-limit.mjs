@@ -9,7 +9,7 @@ export default [
   budget('datasets', '16 kB'),
   budget('router', '20 kB'),
   budget('layers', '22 kB'),
-  budget('attacks', '14 kB'),
+  budget('attacks', '40 kB'),
   budget('adv-train', '14 kB'),
   budget('lipschitz', '14 kB'),
   budget('report', '30 kB'),
