@@ -17,17 +17,19 @@ export interface BackendDescription {
   readonly adapter?: GpuAdapter;
   /** Kinds of the devices that `'tensorflow'` found, `'CPU'` and, with CUDA, `'GPU'`; no other engine has it. */
   readonly devices?: readonly string[];
+  /** Version of the TensorFlow that runs, as it says itself; no other engine has it. */
+  readonly tensorflow?: string;
 }
 
 /** What the engine `'tensorflow'` says of itself. */
-type Described = Required<Pick<BackendDescription, 'threads' | 'devices'>>;
+type Described = Required<Pick<BackendDescription, 'threads' | 'devices' | 'tensorflow'>>;
 
 /** Describes the running engine, as plain data for logs and result files. */
 export function describeBackend(): BackendDescription {
   const engine = getBackend();
   if (engine === 'tensorflow') {
-    const { threads, devices } = backend() as unknown as Described;
-    return { engine, tfjs: version_core, simd: true, threads, devices };
+    const { threads, devices, tensorflow } = backend() as unknown as Described;
+    return { engine, tfjs: version_core, simd: true, threads, devices, tensorflow };
   }
   if (engine === 'webgpu') return { engine, tfjs: version_core, simd: false, threads: 1, adapter: (backend() as unknown as { readonly adapter: GpuAdapter }).adapter };
   const wasm = engine === 'wasm';

@@ -34,7 +34,7 @@ describe.skipIf(findTensorflow() === undefined)('the engine of the packed packag
 
   it('is found by its own command', async () => {
     expect(await run('npx', 'moe-backend', 'install', 'tensorflow')).toContain('TensorFlow is installed in ');
-    expect(await run('npx', 'moe-backend', 'doctor')).toMatch(/^tensorflow {2}starts: \d+ threads?, SIMD, (no )?GPU$/m);
+    expect(await run('npx', 'moe-backend', 'doctor')).toMatch(/^tensorflow {2}starts: \d+ threads?, SIMD, (no )?GPU, TensorFlow \d+\.\d+\.\d+$/m);
   });
 
   it('runs a program', async () => {

@@ -49,14 +49,14 @@ async function install(from: string | undefined): Promise<void> {
 }
 
 async function doctor(): Promise<void> {
-  const { installation, remedies, version } = await describeTensorflow();
+  const { installation, remedies } = await describeTensorflow();
   say(`node        ${process.version} on ${process.platform}-${process.arch}`);
-  say(`tensorflow  ${installation === undefined ? 'not installed' : `${version} from ${installation.from}, in ${installation.folder}`}`);
+  say(`tensorflow  ${installation === undefined ? 'not installed' : `installed from ${installation.from}, in ${installation.folder}`}`);
   for (const remedy of remedies) say(`  missing   ${remedy}`);
   for (const engine of ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const) {
     try {
-      const { simd, threads, adapter, devices } = await useBackend(engine);
-      say(`${engine.padEnd(12)}starts: ${threads} ${threads === 1 ? 'thread' : 'threads'}${simd ? ', SIMD' : ''}${adapter === undefined ? '' : `, ${adapter.name}${adapter.software ? ', software' : ''}`}${devices === undefined ? '' : devices.includes('GPU') ? ', GPU' : ', no GPU'}`);
+      const { simd, threads, adapter, devices, tensorflow } = await useBackend(engine);
+      say(`${engine.padEnd(12)}starts: ${threads} ${threads === 1 ? 'thread' : 'threads'}${simd ? ', SIMD' : ''}${adapter === undefined ? '' : `, ${adapter.name}${adapter.software ? ', software' : ''}`}${devices === undefined ? '' : devices.includes('GPU') ? ', GPU' : ', no GPU'}${tensorflow === undefined ? '' : `, TensorFlow ${tensorflow}`}`);
     } catch (error) {
       if (!isMoeError(error)) throw error;
       say(`${engine.padEnd(12)}does not start: ${error.message}`);

@@ -5,6 +5,7 @@ import { TENSORFLOW_VERSION, WHEEL } from './platform.js';
 export interface EngineState {
   /** Whether everything is there. */
   readonly ready: boolean;
+  /** The pinned version, which is fetched where no other source is given. `describeBackend().tensorflow` is that of the one that runs. */
   readonly version: string;
   /** `undefined` if it is not installed. */
   readonly installation: TensorflowInstallation | undefined;

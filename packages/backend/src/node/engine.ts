@@ -49,7 +49,7 @@ export async function registerTensorflow(options: ContextOptions = {}): Promise<
   const backend = createBackend(NodeJSKernelBackend as never, binding);
   deferFilterGradients(backend, { engineName: NAME, storageOf: (of) => (of as unknown as { readonly tensorMap: Storage }).tensorMap, memory: ['id'] });
   const compiler = createCompiler(library, status, context, backend, binding.dtypeOf);
-  registerBackend(NAME, () => Object.assign(backend, { threads: options.threads ?? availableParallelism(), devices: context.devices, compiler }));
+  registerBackend(NAME, () => Object.assign(backend, { threads: options.threads ?? availableParallelism(), devices: context.devices, tensorflow: binding.TF_Version, compiler }));
 }
 
 /** The engine's class and, with it, all kernels; the main module of their package would look for a native addon. */

@@ -73,7 +73,7 @@ describe.skipIf(!installed)('the engine tensorflow (skipped unless `pnpm backend
   });
 
   it("starts, says so, and is what 'auto' prefers", async () => {
-    expect(await useBackend('auto')).toMatchObject({ engine: 'tensorflow', passedOver: [], devices: expect.arrayContaining(['CPU']) });
+    expect(await useBackend('auto')).toMatchObject({ engine: 'tensorflow', passedOver: [], devices: expect.arrayContaining(['CPU']), tensorflow: expect.stringMatching(/^\d+\.\d+\.\d+$/) });
     expect(getBackend()).toBe('tensorflow');
     expect(running().binding.TF_Version).toBe('2.21.0');
   });

@@ -133,7 +133,9 @@ describe.skipIf(findTensorflow() === undefined)('jit on the engine tensorflow (s
   });
 
   it('assigns variables at every call, and reads what it assigned', () => {
-    const [v, w, untouched] = [variable(tensor1d([1, 2])), variable(tensor1d([0, 0])), variable(scalar(7))];
+    // The tensors that they begin with go: they would keep the first values.
+    const make = (...initial: number[]) => tidy(() => variable(tensor1d(initial)));
+    const [v, w, untouched] = [make(1, 2), make(0, 0), make(7)];
     const f = jit((x: Tensor) => {
       v.assign(add(v, x));
       w.assign(square(v));
