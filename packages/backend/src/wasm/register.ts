@@ -22,7 +22,7 @@ import { maxPoolGrad } from './kernels/max-pool-grad.js';
 import { oneHot } from './kernels/one-hot.js';
 import { POOLING_KERNELS } from './kernels/pool.js';
 import { prelu } from './kernels/prelu.js';
-import { broadcastTo, reverse, slice, stridedSlice, tile } from './kernels/rearrange.js';
+import { broadcastTo, reverse, slice, split, stridedSlice, tile } from './kernels/rearrange.js';
 import { mean, sum } from './kernels/reduce.js';
 import { leakyReluGrad, reluGrad } from './kernels/relu-grad.js';
 import { select } from './kernels/select.js';
@@ -67,6 +67,7 @@ const WASM_KERNELS: readonly WasmKernel[] = [
   select,
   sign,
   slice,
+  split,
   stridedSlice,
   sum,
   tile,

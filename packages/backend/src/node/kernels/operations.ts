@@ -53,7 +53,7 @@ export function compute(engine: Engine, body: (tf: Operations) => readonly Node[
   try {
     const results = body({
       input: (tensor) => ({ id: engine.getInputTensorIds([tensor])[0]!, shape: tensor.shape, dtype: DTYPES[tensor.dtype] }),
-      ints: (values) => constant([values.length], TYPES.TF_INT32, Int32Array.from(values)),
+      ints: (values) => constant([values.length], TYPES.TF_INT32, values instanceof Int32Array ? values : Int32Array.from(values)),
       scalar: (value, dtype) => constant([], dtype, dtype === TYPES.TF_FLOAT ? Float32Array.of(value) : dtype === TYPES.TF_BOOL ? Uint8Array.of(value) : Int32Array.of(value)),
       run: (name, attributes, inputs) => runAll(name, attributes, inputs, 1)[0]!,
       runAll,

@@ -32,6 +32,7 @@ import {
   setBackend,
   sign,
   slice,
+  split,
   squaredDifference,
   stridedSlice,
   sub,
@@ -140,6 +141,12 @@ describe('kernels that move values', () => {
       expect(part).toBeAllClose([21, 23, 31, 33]);
     });
   });
+  it.each<[string, number[], number | number[], number]>([
+    ['in equal pieces along the last axis', [2, 3, 4], 2, 2],
+    ['in uneven pieces, one of them the rest, along the first', [7, 3], [2, -1, 1], 0],
+    ['in rank 5, along the middle', [2, 3, 4, 3, 2], [1, 3], 2],
+    ['in empty pieces', [4, 2], [0, 4, 0], 0],
+  ])('split agrees with the cpu engine: %s', (_name, shapeOf, pieces, axis) => expectAgreement(() => tidy(() => concat(split(normals(shapeOf, 1), pieces, axis).reverse(), axis))));
   it('slice takes nothing', () => expectAgreement(() => tidy(() => slice(normals([3, 4], 1), [1, 2], [0, 2]))));
 
   it('reverse agrees with the cpu engine', () => forAll([shape(1, 4), fc.nat(3), seed], (of, axis, from) => reverse(normals(of, from), axis % of.length)));

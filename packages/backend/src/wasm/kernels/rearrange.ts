@@ -6,11 +6,15 @@ import {
   type ReverseInputs,
   type SliceAttrs,
   type SliceInputs,
+  type SplitVAttrs,
+  type SplitVInputs,
   type StridedSliceAttrs,
   type StridedSliceInputs,
+  type Tensor,
   type TensorInfo,
   type TileAttrs,
   type TileInputs,
+  backend_util,
   slice_util,
   util,
 } from '@tensorflow/tfjs-core';
@@ -40,6 +44,19 @@ export const slice = wasmKernel<SliceInputs, SliceAttrs>('Slice', ({ inputs: { x
   slice_util.assertParamsValid(x as never, from!, sizes!);
   const strides = denseStrides(x.shape);
   return copyFrom(backend, x, offsetOf(from!, strides), sizes!, strides);
+});
+
+/** A tensor cut along an axis; the stock kernel first reads all of it for each piece. */
+export const split = wasmKernel<SplitVInputs, SplitVAttrs>('SplitV', ({ inputs: { x }, attrs: { numOrSizeSplits, axis }, backend }) => {
+  if (!hasWideValues(x)) return undefined;
+  const [along] = util.parseAxisParam(axis, x.shape) as [number];
+  const [outer, inner] = [util.sizeFromShape(x.shape.slice(0, along)), util.sizeFromShape(x.shape.slice(along + 1))];
+  let begin = 0;
+  return backend_util.prepareSplitSize(x as Tensor, numOrSizeSplits, along).map((size) => {
+    const piece = copyFrom(backend, x, begin * inner, [outer, size, inner], [x.shape[along]! * inner, inner, 1]);
+    begin += size;
+    return { ...piece!, shape: x.shape.map((whole, i) => (i === along ? size : whole)) };
+  });
 });
 
 /** Every so-manieth value; the stock kernel goes value by value. */
