@@ -6,7 +6,7 @@ const REPEAT_TOLERANCE = 1e-4; // AutoAttack checks.py, difference of normalised
 const SIXTEEN_BIT_FORMATS = [8, 11]; // bfloat16 and half precision
 const WEAKER_MARGIN = 0.01; // one point of accuracy
 
-export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 const ADVICE = {
   'larger-eps-weaker': 'A larger ball holds the smaller one: gradients mislead the attack. Give it more steps and restarts, and look for masked gradients.',
