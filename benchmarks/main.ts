@@ -8,6 +8,11 @@ type Extra = 'engine' | 'filter' | 'failures';
 
 const BENCHMARKS: Readonly<Record<string, { summary: string; takes?: readonly Extra[]; load: () => Promise<{ default: Benchmark }> }>> = {
   attacks: { summary: 'PGD against the passes that it makes, AutoAttack against the original in $MOE_BENCH_PYTHON', takes: ['engine', 'filter'], load: () => import('./attacks/index.js') },
+  attackbench: {
+    summary: 'attacks for the nearest misclassified point against foolbox and adv-lib in $MOE_BENCH_PYTHON',
+    takes: ['engine'],
+    load: () => import('./attackbench/index.js'),
+  },
   backend: { summary: 'gradients, matrix products and a training step on the wasm engine', load: () => import('./backend/index.js') },
   cluster: { summary: 'the exchange of gradients between two processes, on the engine tensorflow', load: () => import('./cluster/index.js') },
   conformance: {
@@ -32,7 +37,7 @@ ${Object.entries(BENCHMARKS).map(([name, { summary }]) => `  ${name.padEnd(12)} 
   --json       one object a line: {"name","ours","theirs","unit","ratio","limit","holds"}, and "conditions" against another program
   --help       this text
 
-attacks, dispatch, layers, conformance:
+attacks, attackbench, dispatch, layers, conformance:
   --engine NAME    wasm, tensorflow or, for conformance, cpu; all that work here by default
 
 conformance:

@@ -3,7 +3,7 @@ import { type Bounds, expectArgument, expectInteger, expectKnownKeys, throwIfAbo
 import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
 import { freeze, nameOf } from '../internal/options.js';
 import { type Task, createProblem, exampleRng, pickRows, rowOf, toPerturbation } from '../internal/problem.js';
-import { type Halving, halve } from '../minimum-norm/boundary.js';
+import { type Halving, halve, straightWay } from '../minimum-norm/boundary.js';
 import { MINIMUM_NORM_KEYS, type MinimumNormAttack, type MinimumNormOptions, type RecordedMinimumNorm, distancesOf, expectMinimumNormOptions } from '../minimum-norm/minimum-norm-attack.js';
 import { type Nearest, createNearest } from '../minimum-norm/nearest.js';
 import { estimateNormals } from './estimate-normals.js';
@@ -89,7 +89,7 @@ function* search(task: Task, { eps, norm, bounds, queries, firstEstimate }: Fill
   let arrived = started.filter((row) => affords(row, halving.most));
   for (let step = 0; ; step++) {
     throwIfAborted(caller, context.signal);
-    yield* halve(task, norm, points, arrived, halving);
+    yield* halve(task, straightWay(task, norm, points), points, arrived, halving);
     for (const row of arrived) nearest.meet(row, rowOf(points, row, size));
     const batch = started.filter((row) => nearest.open(row) && affords(row, cost(step)));
     context.onStep?.({ step, steps: stepsWithin(queries - 1, cost, step), meanLoss: started.length / rows });

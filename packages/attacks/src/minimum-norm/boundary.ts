@@ -6,11 +6,18 @@ import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
 import { type Problem, type Task, rowOf } from '../internal/problem.js';
 import type { Nearest } from './nearest.js';
 
-/** The point at a share of the distance from `clean` to `far`: on the line between them, or for L-inf `far` cut to the smaller cube. */
-function between(norm: AttackNorm, clean: Float32Array, far: Float32Array, share: number, out: Float32Array): void {
-  const most = norm === 'Linf' ? share * GEOMETRIES.Linf.distance(far, clean) : Infinity;
-  const factor = norm === 'Linf' ? 1 : share;
-  for (let k = 0; k < out.length; k++) out[k] = clean[k]! + Math.min(Math.max(factor * (far[k]! - clean[k]!), -most), most);
+/** Where a row is after a share of its way from the clean input to a misclassified point, into `out`. */
+export type Way = (row: number, share: number, out: Float32Array) => void;
+
+/** Straight ways to the given points `[B,D]`; for L-inf, the points cut to smaller and smaller cubes. */
+export function straightWay({ inputs, size }: Task, norm: AttackNorm, ends: Float32Array): Way {
+  const far = ends.slice();
+  return (row, share, out) => {
+    const [clean, end] = [rowOf(inputs, row, size), rowOf(far, row, size)];
+    const most = norm === 'Linf' ? share * GEOMETRIES.Linf.distance(end, clean) : Infinity;
+    const factor = norm === 'Linf' ? 1 : share;
+    for (let k = 0; k < out.length; k++) out[k] = clean[k]! + Math.min(Math.max(factor * (end[k]! - clean[k]!), -most), most);
+  };
 }
 
 export interface Halving {
@@ -25,18 +32,18 @@ export interface Halving {
 /**
  * Moves misclassified points towards their clean inputs, by halving, until no nearer point on the way is known to be misclassified.
  *
+ * @param way   - leads to `ends`.
  * @param ends  - misclassified points `[B,D]`; replaced by nearer ones.
  * @param batch - rows to move.
  */
-export function* halve(task: Task, norm: AttackNorm, ends: Float32Array, batch: readonly number[], { first, precision, most }: Halving): Search<void> {
-  const { inputs, size, rows, caller, context } = task;
-  const far = ends.slice();
+export function* halve(task: Task, way: Way, ends: Float32Array, batch: readonly number[], { first, precision, most }: Halving): Search<void> {
+  const { size, rows, caller, context } = task;
   const [low, high, tried] = [new Float64Array(rows), new Float64Array(rows).fill(1), new Float64Array(rows).fill(first)];
   let left = batch;
   for (let count = 0; count < most && left.length > 0; count++) {
     throwIfAborted(caller, context.signal);
     const points = new Float32Array(left.length * size);
-    left.forEach((row, i) => between(norm, rowOf(inputs, row, size), rowOf(far, row, size), tried[row]!, rowOf(points, i, size)));
+    left.forEach((row, i) => way(row, tried[row]!, rowOf(points, i, size)));
     const { wrong } = yield { points: points.slice(), rows: left };
     left.forEach((row, i) => {
       if (wrong[i] === 0) low[row] = tried[row]!;
@@ -54,9 +61,9 @@ export function* halve(task: Task, norm: AttackNorm, ends: Float32Array, batch: 
 const BACK: Halving = { first: 0.9, precision: 1e-4, most: 40 };
 
 /** Brings the nearest points of all open rows to the boundary, in eleven forward passes as a rule. */
-export function refine(problem: Problem, norm: AttackNorm, nearest: Nearest): void {
+export function refine(problem: Problem, way: Way, nearest: Nearest): void {
   const batch = Array.from({ length: problem.rows }, (_, row) => row).filter((row) => nearest.open(row) && nearest.distances[row]! < Infinity);
   const ends = nearest.points.slice();
-  runSearch(problem, halve(problem, norm, ends, batch, BACK));
+  runSearch(problem, halve(problem, way, ends, batch, BACK));
   for (const row of batch) nearest.meet(row, rowOf(ends, row, problem.size));
 }

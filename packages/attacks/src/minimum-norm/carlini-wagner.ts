@@ -5,6 +5,7 @@ import { measure } from '../internal/measure.js';
 import { freeze, nameOf } from '../internal/options.js';
 import { type Problem, rowOf } from '../internal/problem.js';
 import { cwRow } from '../losses/cw-loss.js';
+import { straightWay } from './boundary.js';
 import { gradientSearch } from './gradient-search.js';
 import { MINIMUM_NORM_KEYS, type MinimumNormAttack, type MinimumNormOptions, type RecordedMinimumNorm, expectMinimumNormOptions } from './minimum-norm-attack.js';
 import type { Nearest } from './nearest.js';
@@ -59,6 +60,7 @@ export function carliniWagner(options: CarliniWagnerOptions = {}): MinimumNormAt
         weights[row] = enough[row] === Infinity ? weights[row]! * 10 : (enough[row]! + tooSmall[row]!) / 2;
       });
     }
+    return straightWay(problem, 'L2', nearest.points);
   });
 }
 

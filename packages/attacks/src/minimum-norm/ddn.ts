@@ -2,6 +2,7 @@ import { expectInteger, expectKnownKeys, expectNumber } from '@moe/core';
 import { ascendL2, distanceL2 } from '../geometry/l2.js';
 import { freeze, nameOf } from '../internal/options.js';
 import { ceRow } from '../losses/ce-loss.js';
+import { straightWay } from './boundary.js';
 import { gradientSearch } from './gradient-search.js';
 import { MINIMUM_NORM_KEYS, type MinimumNormAttack, type MinimumNormOptions, type RecordedMinimumNorm, expectMinimumNormOptions } from './minimum-norm-attack.js';
 import { cosine } from './schedule.js';
@@ -49,5 +50,6 @@ export function ddn(options: DdnOptions = {}): MinimumNormAttack<RecordedMinimum
       const scale = length === 0 ? 0 : radii[row]! / length;
       for (let k = 0; k < point.length; k++) point[k] = Math.min(Math.max(clean[k]! + scale * (point[k]! - clean[k]!), low), high);
     });
+    return straightWay(problem, 'L2', nearest.points);
   });
 }

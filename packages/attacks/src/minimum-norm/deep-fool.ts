@@ -1,5 +1,6 @@
 import { type Bounds, expectInteger, expectKnownKeys, expectNumber, throwIfAborted } from '@moe/core';
 import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
+import { lengthL1, lengthL2 } from '../geometry/lengths.js';
 import { projectHyperplane } from '../geometry/hyperplane.js';
 import { compactRows } from '../internal/compact.js';
 import { type Measurement, measure } from '../internal/measure.js';
@@ -10,6 +11,7 @@ import { cwRow } from '../losses/cw-loss.js';
 import { targetedRow } from '../losses/targeted-loss.js';
 import { gradientSearch } from './gradient-search.js';
 import { MINIMUM_NORM_KEYS, type MinimumNormAttack, type MinimumNormOptions, type RecordedMinimumNorm, expectMinimumNormOptions } from './minimum-norm-attack.js';
+import type { Way } from './boundary.js';
 import type { Nearest } from './nearest.js';
 
 export interface DeepFoolOptions extends MinimumNormOptions {
@@ -25,10 +27,11 @@ export interface DeepFoolOptions extends MinimumNormOptions {
  * DeepFool: steps to the nearest of the linearised decision boundaries until the class changes.
  *
  * @remarks
- * Each step takes the shortest change that makes the logit of one of the `targets` equal to the true one, to first order. Exact for a linear model, up to the last halving of the way back
- * to the boundary. Costs `targets` forward and backward passes a step.
+ * Each step takes the shortest change that makes the logit of one of the `targets` equal to the true one, to first order. As in the source, steps do not know the bounds, and their sum is
+ * cut to them. Exact for linear models in L-inf and L2. Costs `targets` forward and backward passes a step, and a forward pass.
  *
- * Differs from the source: changes within the bounds are exact, the class that can be reached most cheaply within the bounds is taken, and the way to the point found is halved at last.
+ * Differs from the source: of the classes, the one that can be reached most cheaply within the bounds is taken; the sum of the steps is halved at last, down to the boundary; L1, where
+ * steps stay within the bounds.
  *
  * @returns A frozen attack; its `options` hold every default.
  * @throws {@link ArgumentError} if an option is unknown or out of range.
@@ -48,9 +51,15 @@ export function deepFool(options: DeepFoolOptions = {}): MinimumNormAttack<Recor
   return gradientSearch(nameOf('deepFool', label), filled, (problem, nearest, clean) => search(problem, filled, nearest, clean));
 }
 
-function search(problem: Problem, { norm, bounds, steps, targets, overshoot }: RecordedMinimumNorm<DeepFoolOptions>, nearest: Nearest, clean: Measurement): void {
+function search(problem: Problem, { norm, bounds, steps, targets, overshoot }: RecordedMinimumNorm<DeepFoolOptions>, nearest: Nearest, clean: Measurement): Way {
   const { inputs, labels, rows, size, caller, context } = problem;
   const [low, high] = bounds;
+  // Sums of all steps; they lead out of the bounds, points do not.
+  const totals = new Float32Array(inputs.length);
+  const way: Way = (row, share, out) => {
+    const [from, total] = [rowOf(inputs, row, size), rowOf(totals, row, size)];
+    for (let k = 0; k < size; k++) out[k] = Math.min(Math.max(from[k]! + share * (1 + overshoot) * total[k]!, low), high);
+  };
   const points = inputs.slice();
   const ranked = rankTargets(clean.logits, labels, targets);
   const standing = (row: number): boolean => nearest.distances[row] === Infinity;
@@ -60,18 +69,20 @@ function search(problem: Problem, { norm, bounds, steps, targets, overshoot }: R
     const changes = shortestChanges(problem, norm, bounds, points, batch, ranked);
     for (const row of batch) {
       if (!standing(row)) continue;
-      const [point, change] = [rowOf(points, row, size), rowOf(changes, row, size)];
-      for (let k = 0; k < size; k++) point[k] = Math.min(Math.max(point[k]! + (1 + overshoot) * change[k]!, low), high);
+      const [total, change] = [rowOf(totals, row, size), rowOf(changes, row, size)];
+      for (let k = 0; k < size; k++) total[k]! += change[k]!;
+      way(row, 1, rowOf(points, row, size));
     }
     const { loss, wrong } = measure(problem, cwRow, points, batch, false);
     const left = batch.filter(standing);
-    context.onStep?.({ step, steps, meanLoss: batch.reduce((total, row, i) => total + (standing(row) ? loss[i]! : 0), 0) / Math.max(1, left.length) });
+    context.onStep?.({ step, steps, meanLoss: batch.reduce((sum, row, i) => sum + (standing(row) ? loss[i]! : 0), 0) / Math.max(1, left.length) });
     batch.forEach((row, i) => void (standing(row) && wrong[i] === 1 && nearest.meet(row, rowOf(points, row, size))));
     batch = compactRows(batch, standing);
   }
+  return way;
 }
 
-/** Of each row the shortest change that reaches one of the linearised boundaries, `[B,D]`; one that reaches none only where none can be. */
+/** Of each row the shortest change that reaches one of the linearised boundaries, `[B,D]`: of those that the bounds let it reach, as long as there are any. */
 function shortestChanges(problem: Problem, norm: AttackNorm, bounds: Bounds, points: Float32Array, batch: readonly number[], ranked: readonly Int32Array[]): Float32Array {
   const { size, rows } = problem;
   const { distance } = GEOMETRIES[norm];
@@ -85,14 +96,25 @@ function shortestChanges(problem: Problem, norm: AttackNorm, bounds: Bounds, poi
       projectHyperplane(norm, rowOf(points, row, size), normal, -loss[i]!, bounds, change);
       let reached = loss[i]!;
       for (let k = 0; k < size; k++) reached += normal[k]! * change[k]!;
-      // Where the bounds do not let it arrive, any class that can be reached is nearer.
       const length = distance(change, origin) + (reached < 1e-3 * loss[i]! ? UNREACHED : 0);
       if (length >= shortest[row]!) return;
       shortest[row] = length;
-      rowOf(changes, row, size).set(change);
+      if (norm === 'L1') rowOf(changes, row, size).set(change);
+      else freeChange(norm, normal, -loss[i]!, NUDGE * (bounds[1] - bounds[0]), rowOf(changes, row, size));
     });
   }
   return changes;
 }
 
+/** Added to the length of a change that bounds stop before it arrives. */
 const UNREACHED = 1e30;
+
+/** Added to the length of every step, in widths of the bounds: where bounds stop part of a step, the others would come ever nearer to the boundary and never cross it (foolbox). */
+const NUDGE = 1e-4;
+
+/** Smallest change of a point that reaches a hyperplane, were there no bounds, and a little more. */
+function freeChange(norm: 'Linf' | 'L2', normal: Float32Array, gap: number, nudge: number, out: Float32Array): void {
+  const length = norm === 'L2' ? lengthL2(normal) : lengthL1(normal);
+  const scale = length === 0 ? 0 : gap / length + nudge;
+  for (let k = 0; k < normal.length; k++) out[k] = scale * (norm === 'L2' ? normal[k]! / Math.max(length, Number.MIN_VALUE) : Math.sign(normal[k]!));
+}

@@ -3,6 +3,7 @@ import { GEOMETRIES } from '../geometry/geometry.js';
 import { ascendL2 } from '../geometry/l2.js';
 import { freeze, nameOf } from '../internal/options.js';
 import { cwRow } from '../losses/cw-loss.js';
+import { straightWay } from './boundary.js';
 import { gradientSearch } from './gradient-search.js';
 import { MINIMUM_NORM_KEYS, type MinimumNormAttack, type MinimumNormOptions, type RecordedMinimumNorm, expectMinimumNormOptions } from './minimum-norm-attack.js';
 import { cosine } from './schedule.js';
@@ -55,5 +56,6 @@ export function fmn(options: FmnOptions = {}): MinimumNormAttack<RecordedMinimum
       ascendL2(point, gradient, cosine(stepSize, stepSize / 100, step, steps), point);
       project(point, clean, { eps: radii[row]!, bounds }, point);
     });
+    return straightWay(problem, norm, nearest.points);
   });
 }

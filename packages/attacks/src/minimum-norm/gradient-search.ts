@@ -3,19 +3,19 @@ import { marginOfBest } from '../internal/margin-of-best.js';
 import { type Measurement, measure } from '../internal/measure.js';
 import { cwRow } from '../losses/cw-loss.js';
 import { type MinimumNormAttack, type MinimumNormOptions, type RecordedMinimumNorm, distancesOf } from './minimum-norm-attack.js';
-import { refine } from './boundary.js';
+import { type Way, refine } from './boundary.js';
 import { type Nearest, createNearest } from './nearest.js';
 
 /**
  * Makes a frozen attack that looks for near misclassified points with gradients: one forward pass over the clean inputs, the search, the way to the boundary, one forward pass over what is
  * returned.
  *
- * @param search - notes what it finds in `nearest`.
+ * @param search - notes what it finds in `nearest`; returns the ways that lead there.
  */
 export function gradientSearch<Options extends RecordedMinimumNorm<MinimumNormOptions>>(
   name: string,
   options: Options,
-  search: (problem: Problem, nearest: Nearest, clean: Measurement) => void,
+  search: (problem: Problem, nearest: Nearest, clean: Measurement) => Way,
 ): MinimumNormAttack<Options> {
   const { norm, bounds, eps } = options;
   return Object.freeze<MinimumNormAttack<Options>>({
@@ -27,8 +27,7 @@ export function gradientSearch<Options extends RecordedMinimumNorm<MinimumNormOp
       const all = Array.from({ length: problem.rows }, (_, row) => row);
       const clean = measure(problem, cwRow, problem.inputs, all, false);
       const nearest = createNearest(problem, norm, clean.wrong, eps);
-      search(problem, nearest, clean);
-      refine(problem, norm, nearest);
+      refine(problem, search(problem, nearest, clean), nearest);
       const best = marginOfBest(problem, { points: nearest.result(), loss: clean.loss, wrong: clean.wrong });
       return { ...toPerturbation(problem, best), distances: distancesOf(problem, norm, best) };
     },

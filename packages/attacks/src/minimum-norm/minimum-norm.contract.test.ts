@@ -10,8 +10,8 @@ const shared = { loss: 'cw', restarts: false, lossOption: false } as const;
 const radius = (eps: number | undefined): { eps?: number } => (eps === undefined ? {} : { eps });
 
 for (const norm of ['Linf', 'L2', 'L1'] satisfies AttackNorm[]) {
-  describeAttack(`deepFool ${norm}`, ({ eps }) => deepFool({ eps, norm, steps: 20 }), { ...shared, norm });
-  describeMinimumNormAttack(`deepFool ${norm}`, ({ eps, effort }) => deepFool({ ...radius(eps), norm, steps: 12 * effort }), { norm, tolerance: 2e-4, boxTolerance: norm === 'L1' ? 0.01 : 2e-3, prefix: true, classes: 3 });
+  describeAttack(`deepFool ${norm}`, ({ eps }) => deepFool({ eps, norm }), { ...shared, norm });
+  describeMinimumNormAttack(`deepFool ${norm}`, ({ eps, effort }) => deepFool({ ...radius(eps), norm, steps: 200 * effort }), { norm, tolerance: 2e-4, boxTolerance: norm === 'L1' ? 0.01 : 2e-3, prefix: true, classes: 3 });
   describeAttack(`fmn ${norm}`, ({ eps }) => fmn({ eps, norm, steps: 30 }), { ...shared, norm });
   describeMinimumNormAttack(`fmn ${norm}`, ({ eps, effort }) => fmn({ ...radius(eps), norm, steps: 100 * effort }), { norm, tolerance: 0.01, boxTolerance: 0.01, prefix: false, classes: 2 });
 }
