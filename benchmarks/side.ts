@@ -21,7 +21,7 @@ export interface Cost {
  *
  * @param name - as errors name it.
  */
-export function startSide(name: string, command: string, args: readonly string[], threads: number): Side {
+function startSide(name: string, command: string, args: readonly string[], threads: number): Side {
   const count = String(threads);
   const child = spawn(command, args, { env: { ...process.env, OMP_NUM_THREADS: count, MKL_NUM_THREADS: count }, stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'close');

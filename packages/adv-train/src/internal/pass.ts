@@ -27,7 +27,7 @@ export interface PassInputs {
 }
 
 /** Tensors that one pass makes. */
-export interface PassOutputs {
+interface PassOutputs {
   readonly total: Scalar;
   readonly terms: Readonly<Record<string, Scalar>>;
   /** `[B,M]` */
@@ -38,7 +38,7 @@ export interface PassOutputs {
 }
 
 /** What a pass needs besides tensors. */
-export interface PassContext extends ObjectiveContext {
+interface PassContext extends ObjectiveContext {
   readonly ids: Int32Array;
   /** Told of every tensor that outlives the pass, even if it fails. */
   readonly own: (tensor: Tensor) => void;
