@@ -12,6 +12,9 @@ export function median(values: readonly number[]): number {
  */
 export const areaUnderCurve = (distances: readonly number[], limit: number): number => distances.reduce((total, away) => total + Math.min(away, limit), 0) / distances.length;
 
+/** The largest of the distances; images that no attack fools say nothing of them. */
+export const largestFinite = (distances: readonly number[]): number => Math.max(...distances.filter(Number.isFinite));
+
 /** The nearest point that any attack found, for each image. */
 export const nearestOfAll = (found: readonly (readonly number[])[]): number[] => found[0]!.map((_, i) => Math.min(...found.map((distances) => distances[i]!)));
 
@@ -21,7 +24,7 @@ export const nearestOfAll = (found: readonly (readonly number[])[]): number[] =>
  * @see {@link https://arxiv.org/abs/2404.19460 | Cinà et al. 2024}, AttackBench, Sec. 2.
  */
 export function localOptimality(distances: readonly number[], best: readonly number[]): number {
-  const limit = Math.max(...best);
+  const limit = largestFinite(best);
   const least = areaUnderCurve(best, limit);
   return least === limit ? 1 : (limit - areaUnderCurve(distances, limit)) / (limit - least);
 }

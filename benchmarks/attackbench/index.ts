@@ -12,7 +12,7 @@ import { fashionMnist } from '@moe/datasets/node';
 import { argMax, dispose, engine, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { Benchmark, MeasuredRow } from '../benchmark.js';
 import type { NamedTensor } from '../pytorch/subject.js';
-import { areaUnderCurve, localOptimality, median, nearestOfAll } from './curves.js';
+import { areaUnderCurve, largestFinite, localOptimality, median, nearestOfAll } from './curves.js';
 import { type Training, trainVictim } from './victims.js';
 
 /** An attack in a norm, with as many steps and on as many images on both sides. */
@@ -49,7 +49,7 @@ function jobs(quick: boolean): Job[] {
     { attack: 'fmn', norm: 'L2', steps: 100, images },
     { attack: 'fmn', norm: 'Linf', steps: 100, images },
     { attack: 'fmn', norm: 'L1', steps: 100, images },
-    { attack: 'carliniWagner', norm: 'L2', steps: quick ? 100 : 300, images },
+    { attack: 'carliniWagner', norm: 'L2', steps: 100, images },
     { attack: 'hopSkipJump', norm: 'L2', steps: quick ? 2 : 10, images: 20 },
     { attack: 'hopSkipJump', norm: 'Linf', steps: quick ? 2 : 10, images: 20 },
   ];
@@ -115,7 +115,7 @@ function* compare(prefix: string, mine: readonly Found[], theirs: readonly PeerF
   for (const found of mine) {
     const same = [...mine, ...theirs].filter(({ norm, distances }) => norm === found.norm && distances.length >= found.distances.length);
     const best = nearestOfAll(same.map(({ distances }) => distances.slice(0, found.distances.length)));
-    const limit = Math.max(...best);
+    const limit = largestFinite(best);
     for (const peer of theirs.filter(({ attack, norm }) => attack === found.attack && norm === found.norm)) {
       const name = `${prefix}/${found.attack}-${found.norm}/${peer.peer.split(' ')[0]}`;
       const optimality = [found, peer].map(({ distances }) => share(localOptimality(distances, best))).join(' against ');

@@ -27,10 +27,10 @@ export interface DeepFoolOptions extends MinimumNormOptions {
  * DeepFool: steps to the nearest of the linearised decision boundaries until the class changes.
  *
  * @remarks
- * Each step takes the shortest change that makes the logit of one of the `targets` equal to the true one, to first order. As in the source, steps do not know the bounds, and their sum is
+ * Each step takes the change that makes the logit of one of the `targets` equal to the true one, to first order. As in the source, steps do not know the bounds, and their sum is
  * cut to them. Exact for linear models in L-inf and L2. Costs `targets` forward and backward passes a step, and a forward pass.
  *
- * Differs from the source: of the classes, the one that can be reached most cheaply within the bounds is taken; the sum of the steps is halved at last, down to the boundary; L1, where
+ * Differs from the source: of the boundaries as linearised, the one nearest to the clean input within the bounds is made for; the sum of the steps is halved at last, down to the boundary; L1, where
  * steps stay within the bounds.
  *
  * @returns A frozen attack; its `options` hold every default.
@@ -82,9 +82,9 @@ function search(problem: Problem, { norm, bounds, steps, targets, overshoot }: R
   return way;
 }
 
-/** Of each row the shortest change that reaches one of the linearised boundaries, `[B,D]`: of those that the bounds let it reach, as long as there are any. */
+/** Of each row the change that reaches the linearised boundary which is nearest to the clean input within the bounds, `[B,D]`. */
 function shortestChanges(problem: Problem, norm: AttackNorm, bounds: Bounds, points: Float32Array, batch: readonly number[], ranked: readonly Int32Array[]): Float32Array {
-  const { size, rows } = problem;
+  const { inputs, size, rows } = problem;
   const { distance } = GEOMETRIES[norm];
   const changes = new Float32Array(points.length);
   const shortest = new Float64Array(rows).fill(Infinity);
@@ -92,14 +92,17 @@ function shortestChanges(problem: Problem, norm: AttackNorm, bounds: Bounds, poi
   for (const aims of ranked) {
     const { loss, gradient } = measure(problem, targetedRow('cw', aims), points, batch, true);
     batch.forEach((row, i) => {
-      const normal = rowOf(gradient!, i, size);
-      projectHyperplane(norm, rowOf(points, row, size), normal, -loss[i]!, bounds, change);
-      let reached = loss[i]!;
+      const [normal, point, clean] = [rowOf(gradient!, i, size), rowOf(points, row, size), rowOf(inputs, row, size)];
+      // The boundary as linearised at the point, seen from the clean input.
+      let gap = loss[i]!;
+      for (let k = 0; k < size; k++) gap += normal[k]! * (clean[k]! - point[k]!);
+      projectHyperplane(norm, clean, normal, -gap, bounds, change);
+      let reached = gap;
       for (let k = 0; k < size; k++) reached += normal[k]! * change[k]!;
-      const length = distance(change, origin) + (reached < 1e-3 * loss[i]! ? UNREACHED : 0);
+      const length = distance(change, origin) + (reached < 1e-3 * gap ? UNREACHED : 0);
       if (length >= shortest[row]!) return;
       shortest[row] = length;
-      if (norm === 'L1') rowOf(changes, row, size).set(change);
+      if (norm === 'L1') projectHyperplane(norm, point, normal, -loss[i]!, bounds, rowOf(changes, row, size));
       else freeChange(norm, normal, -loss[i]!, NUDGE * (bounds[1] - bounds[0]), rowOf(changes, row, size));
     });
   }
