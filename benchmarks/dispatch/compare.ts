@@ -1,7 +1,7 @@
 import { jit } from '@moe/backend';
 import { createRng } from '@moe/core';
 import { type DispatchOptions, type RouteContext, dispatch, topKRouter } from '@moe/router';
-import { type Tensor, dispose, grads, slice, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, dispose, grads, slice, split, tidy } from '@tensorflow/tfjs-core';
 import type { MeasuredRow } from '../benchmark.js';
 import { type Task, interleave } from '../timing.js';
 import { type Subject, rowsOf } from './subjects.js';
@@ -53,6 +53,24 @@ export async function* compareGrouped(engine: string, subject: Subject, numExper
     yield { name: `${engine}/${subject.name}/E=${numExperts}/${i === 0 ? 'forward' : 'forward-backward'}`, ours, theirs, unit: 'ms', ...(limit !== undefined && { limit }) };
   }
   dispose([rows, upstream, ...only, ...layer.weights]);
+}
+
+/** What no dispatch can go below: the experts alone, on groups of equal size that are there already. */
+export async function* compareExperts(engine: string, subject: Subject, numExperts: number, rounds: number): AsyncGenerator<MeasuredRow> {
+  const rows = rowsOf(subject);
+  const only = subject.init(0);
+  const single: Layer = (x, weights) => subject.run(weights, x);
+  const upstream = tidy(() => single(rows, only));
+  const whole = tasks(single, rows, only, upstream);
+  const [groups, slopes] = [split(rows, numExperts), split(upstream, numExperts)];
+  const experts = groups.map((_, expert) => subject.init(expert));
+  const each = groups.map((group, expert) => tasks(single, group, experts[expert]!, slopes[expert]!));
+  for (const [i, name] of (['forward', 'forwardBackward'] as const).entries()) {
+    const all: Task = () => each.forEach((task) => task[name]());
+    const [theirs, ours] = interleave([whole[name], all], Math.ceil(rounds / (i + 1))) as [number, number];
+    yield { name: `${engine}/${subject.name}/E=${numExperts}/experts-alone/${i === 0 ? 'forward' : 'forward-backward'}`, ours, theirs, unit: 'ms' };
+  }
+  dispose([rows, upstream, ...groups, ...slopes, ...only, ...experts.flat()]);
 }
 
 /** Dispatch at fixed capacity, without a read from the device and compiled where the engine can, against grouped dispatch. */

@@ -1,7 +1,7 @@
 import { useBackend } from '@moe/backend';
 import { findTensorflow } from '@moe/backend/node';
 import type { Benchmark } from '../benchmark.js';
-import { type Limits, compareGrouped, compareStatic } from './compare.js';
+import { type Limits, compareExperts, compareGrouped, compareStatic } from './compare.js';
 import { convSubject, denseSubject } from './subjects.js';
 
 /** Allowed time of an MoE layer with k = 1, in those of one expert over the same rows, by number of experts. */
@@ -26,6 +26,7 @@ const dispatch: Benchmark = async function* ({ quick, engine: only }) {
     for (const [numExperts, limits] of LIMITS[engine].filter(([count]) => !quick || count < 64)) {
       yield* compareGrouped(engine, conv, numExperts, quick ? 8 : 6, quick ? QUICK_LIMITS[engine] : limits);
       yield* compareGrouped(engine, tokens, numExperts, 10, quick ? undefined : limits);
+      if (engine === 'tensorflow' && !quick && numExperts > 4) yield* compareExperts(engine, conv, numExperts, 6);
     }
     yield* compareStatic(engine, conv, 16, quick ? 8 : 6, quick ? undefined : STATIC_LIMIT);
   }

@@ -12,11 +12,13 @@ type Axes = readonly [Axis, Axis];
 type Shape4D = [number, number, number, number];
 
 /**
- * Where the products pay: up to this many pixels of the result, from this many channels. TensorFlow's convolution rearranges its filter at each call, which takes as long as to
- * multiply 70 pixels by it. The products spare that, and the taps that fall on padding, but move each pixel once for each tap.
+ * Where the products pay: up to so many pixels of the result, from so many channels. TensorFlow's convolution rearranges its filter at each call, which takes as long as to
+ * multiply 70 pixels by it. The products spare that, but move each pixel once for each tap.
  */
-const PIXELS = 512;
 const CHANNELS = 512;
+const PIXELS = 512;
+/** Of the result, for the gradient: transposed taps take longer. */
+const PIXELS_BACK = 384;
 
 /** Where a tap lies that meets a place of the result along one axis, and which place of the input it meets there. */
 interface Meeting {
@@ -75,10 +77,6 @@ function pairsOf(batch: number, [rows, columns]: readonly [Meeting[][], Meeting[
   return { counts, sources, products, targets };
 }
 
-function split(tf: Operations, x: Node, sizes: ArrayLike<number>): Node[] {
-  return tf.runAll('SplitV', [type('T', x.dtype), type('Tlen', TYPES.TF_INT32), int('num_split', sizes.length)], [x, tf.ints(sizes), tf.scalar(0, TYPES.TF_INT32)], sizes.length);
-}
-
 /** `BatchMatMulV2` packs a transposed matrix faster than `MatMul` does, and others slower. */
 const product = (tf: Operations, x: Node, tap: Node, transpose: boolean): Node =>
   transpose
@@ -94,8 +92,9 @@ function multiplyTaps(tf: Operations, x: Node, filter: Node, pairs: Pairs, shape
     [reshape(tf, x, [-1, x.shape[3]!]), tf.ints(pairs.sources), first],
   );
   // Both are split without a copy.
-  const groups = split(tf, pixels, pairs.counts);
-  const taps = split(tf, reshape(tf, filter, [kh * kw * ci, -1]), new Array<number>(kh * kw).fill(ci));
+  const parts = int('num_split', kh * kw);
+  const groups = tf.runAll('SplitV', [type('T', x.dtype), type('Tlen', TYPES.TF_INT32), parts], [pixels, tf.ints(pairs.counts), first], kh * kw);
+  const taps = tf.runAll('Split', [type('T', x.dtype), parts], [first, reshape(tf, filter, [kh * kw * ci, -1])], kh * kw);
   const products = groups.map((group, tap) => product(tf, group, taps[tap]!, transpose));
   const all = tf.run('ConcatV2', [type('T', x.dtype), type('Tidx', TYPES.TF_INT32), int('N', products.length)], [...products, first]);
   const sums = tf.run(
@@ -110,7 +109,7 @@ function multiplyTaps(tf: Operations, x: Node, filter: Node, pairs: Pairs, shape
 const mayTake = (engine: Engine, filter: readonly number[], { dataFormat = 'NHWC' }: ConvolutionAttributes): boolean =>
   dataFormat === 'NHWC' && Math.min(filter[2]!, filter[3]!) >= CHANNELS && filter[0]! * filter[1]! > 1 && !engine.binding.isUsingGpuDevice();
 
-const areFew = (batch: number, [rows, columns]: Axes): boolean => batch * rows.out * columns.out <= PIXELS;
+const pixelsOf = (batch: number, [rows, columns]: Axes): number => batch * rows.out * columns.out;
 
 /** In front of the kernels for any convolution. */
 export const TAP_KERNELS: readonly TensorflowKernel[] = [
@@ -118,7 +117,7 @@ export const TAP_KERNELS: readonly TensorflowKernel[] = [
     if (!mayTake(engine, filter.shape, attrs)) return undefined;
     const [batch] = x.shape as Shape4D;
     const axes = convolutionAxes(x.shape, filter.shape, attrs, attrs.dilations ?? 1, false) as [Axis, Axis];
-    if (!areFew(batch, axes)) return undefined;
+    if (pixelsOf(batch, axes) > PIXELS) return undefined;
     const [rows, columns] = axes;
     const pairs = pairsOf(batch, [forwards(rows), forwards(columns)], [rows.size, columns.size], filter.shape as Shape4D);
     return compute(engine, (tf) => [multiplyTaps(tf, tf.input(x), tf.input(filter), pairs, [batch, rows.out, columns.out, filter.shape[3]!], false)])[0];
@@ -127,7 +126,7 @@ export const TAP_KERNELS: readonly TensorflowKernel[] = [
     if (!mayTake(engine, filter.shape, attrs)) return undefined;
     const [batch] = dy.shape as Shape4D;
     const axes = convolutionAxes(attrs.inputShape, filter.shape, attrs, attrs.dilations ?? 1, false, dy.shape) as [Axis, Axis];
-    if (!areFew(batch, axes)) return undefined;
+    if (pixelsOf(batch, axes) > PIXELS_BACK) return undefined;
     const [rows, columns] = axes;
     const pairs = pairsOf(batch, [backwards(rows), backwards(columns)], [rows.out, columns.out], filter.shape as Shape4D);
     return compute(engine, (tf) => [multiplyTaps(tf, tf.input(dy), tf.input(filter), pairs, attrs.inputShape, true)])[0];
