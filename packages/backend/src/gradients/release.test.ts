@@ -55,6 +55,18 @@ describe('releaseEarly', () => {
     expect([dx, dz].map((t) => t!.dataSync()[0])).toEqual([12, 3]);
   });
 
+  it("keeps tensors of the caller's that a function gives as its gradient", () => {
+    const [slope, weight] = [tensor1d([2, 3]), variable(tensor1d([4, 5]))];
+    const given = (dx: Tensor) => customGrad((x) => ({ value: clone(x as Tensor), gradFunc: () => dx }));
+    for (let i = 0; i < 2; i++) {
+      // Once as what a step is given, once as what is added to another gradient.
+      expect(grad((x: Tensor) => sum(given(slope)(relu(x))) as Tensor)(tensor1d([1, 1]))).toBeAllClose([2, 3]);
+      expect(grad((x: Tensor) => sum(add(given(weight)(x), add(x, given(slope)(x)))) as Tensor)(tensor1d([1, 1]))).toBeAllClose([7, 9]);
+    }
+    expect(slope).toBeAllClose([2, 3]);
+    weight.dispose();
+  });
+
   it('leaves second derivatives as they are', () => {
     // (x³)'' = 6x
     const cube = (x: Tensor): Tensor => sum(mul(square(x), x));

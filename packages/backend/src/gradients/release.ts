@@ -16,20 +16,22 @@ const RELEASES = Symbol.for('moe.backend.releases');
  * Lets every step, when its turn in the backward pass comes, free what the one before it used: its saved tensors, and the gradients of its outputs.
  *
  * @param wanted - tensors whose gradients were asked for.
- * @param given  - gradient that the caller began with.
  */
-function watch(steps: readonly Step[], wanted: readonly Tensor[], given: Tensor | undefined): void {
+function watch(steps: readonly Step[], wanted: readonly Tensor[]): void {
   const results = new Set(wanted.map(({ id }) => id));
   const seen = new Set<Tensor>();
-  /** Tensors that are the gradient of more than one thing, or somebody else's. */
-  const shared = new Set<Tensor | undefined>([given]);
+  /** Tensors that are the gradient of more than one thing. */
+  const shared = new Set<Tensor>();
+  // Scopes are numbered; those of the backward pass are still to come. What was made before, such as a constant that a function gives as its gradient, is somebody else's.
+  const firstScope = engine().state.nextScopeId;
+  const madeHere = ({ kept, scopeId }: Tensor): boolean => !kept && scopeId >= firstScope;
   /** Inputs that have a gradient already. What comes to it is added, and of no use after that. */
   const begun = new Set<number>();
   let used: Tensor[] = [];
 
   const note = (dx: Tensor, input: Tensor | undefined): Tensor => {
     if (seen.has(dx)) shared.add(dx);
-    else if (input !== undefined && begun.has(input.id)) used.push(dx);
+    else if (input !== undefined && begun.has(input.id) && madeHere(dx)) used.push(dx);
     seen.add(dx);
     if (input !== undefined) begun.add(input.id);
     return dx;
@@ -40,7 +42,7 @@ function watch(steps: readonly Step[], wanted: readonly Tensor[], given: Tensor 
     if (gradient === undefined) continue;
     step.gradient = (dys) => {
       for (const tensor of used) if (!shared.has(tensor)) tensor.dispose();
-      const own = dys.filter((dy, i): dy is Tensor => dy != null && !dy.kept && !results.has(outputs[i]!.id));
+      const own = dys.filter((dy, i): dy is Tensor => dy != null && madeHere(dy) && !results.has(outputs[i]!.id));
       // What users differentiate by themselves (`customGrad`) has no registered gradient, and may hold on to what it is given.
       used = getGradient(kernelName) === undefined ? [] : [...saved, ...own];
       for (const dy of own) seen.add(dy);
@@ -64,7 +66,7 @@ export function releaseEarly(): void {
     if (running.state.gradientDepth > 0) return gradients(f, xs, dy, allowNoGradients);
     const watched: typeof f = () => {
       const y = f();
-      watch(running.state.activeTape as Step[], xs, dy);
+      watch(running.state.activeTape as Step[], xs);
       return y;
     };
     return gradients(watched, xs, dy, allowNoGradients);
