@@ -2,28 +2,12 @@ import { Tensor } from '@tensorflow/tfjs-core';
 import type { Compile } from '@moe/core';
 import { expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
-import { standard } from './objectives/standard.js';
 import { adam } from './optimizers/adam.js';
 import { sgd } from './optimizers/sgd.js';
 import { cosine } from './schedules/cosine.js';
-import { tinyBatches } from './testing/data.js';
-import { type TestModel, mlp, moeMlp } from './testing/models.js';
-import { train } from './train.js';
+import { mlp, moeMlp } from './testing/models.js';
+import { tinyRun } from './testing/tiny-run.js';
 import type { TrainOptions } from './train-options.js';
-
-const run = (target: TestModel, changes: Partial<TrainOptions> = {}) =>
-  train({
-    model: target.model,
-    weights: target.weights,
-    data: tinyBatches(12, 4),
-    batchesPerEpoch: 3,
-    epochs: 2,
-    objective: standard(),
-    optimizer: sgd({ momentum: 0.9, nesterov: true, weightDecay: 1e-2 }),
-    schedule: cosine({ base: 0.1, per: 'step' }),
-    seed: 3,
-    ...changes,
-  });
 
 /** Only tensors, in arrays and plain objects. */
 const areTensors = (value: unknown): boolean => value instanceof Tensor || (typeof value === 'object' && value !== null && Object.values(value).every(areTensors));
@@ -46,7 +30,7 @@ function recording() {
 async function weightsAfter(changes: Partial<TrainOptions>): Promise<Record<string, number[]>> {
   const target = mlp(1, 4, 8, 2);
   try {
-    await run(target, changes);
+    await tinyRun(target, { schedule: cosine({ base: 0.1, per: 'step' }), ...changes });
     return target.values();
   } finally {
     target.dispose();
@@ -82,7 +66,7 @@ describe('train with compile', () => {
     await expectTensorsKept(0, async () => {
       const target = moeMlp(6);
       try {
-        await expect(run(target, { compile: (fn) => fn })).rejects.toThrow('train: compile must be left out for a model with routed layers, got 1 of them.');
+        await expect(tinyRun(target, { compile: (fn) => fn })).rejects.toThrow('train: compile must be left out for a model with routed layers, got 1 of them.');
       } finally {
         target.dispose();
       }

@@ -3,27 +3,11 @@ import { type Batch, type ForwardOptions, type MoeModel } from '@moe/core';
 import { expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
 import type { TrainEvent } from './events.js';
-import { standard } from './objectives/standard.js';
 import { sgd } from './optimizers/sgd.js';
-import { constant } from './schedules/constant.js';
 import { oneBatch, tinyBatches } from './testing/data.js';
 import { type TestModel, linearModel, moeMlp } from './testing/models.js';
-import { train } from './train.js';
+import { tinyRun } from './testing/tiny-run.js';
 import type { TrainOptions } from './train-options.js';
-
-const run = (target: TestModel, changes: Partial<TrainOptions> = {}) =>
-  train({
-    model: target.model,
-    weights: target.weights,
-    data: tinyBatches(12, 4),
-    batchesPerEpoch: 3,
-    epochs: 2,
-    objective: standard(),
-    optimizer: sgd({ momentum: 0.9, nesterov: true, weightDecay: 1e-2 }),
-    schedule: constant({ base: 0.1 }),
-    seed: 3,
-    ...changes,
-  });
 
 /** Runs with a fresh model that is disposed afterwards, also when the run fails. */
 async function withModel<R>(make: () => TestModel, fn: (target: TestModel) => Promise<R>): Promise<R> {
@@ -41,7 +25,7 @@ describe('train', () => {
       () => linearModel([1, -1], 0.5),
       async (target) => {
         // x = (1, 2), label 0: f = 1 − 2 + .5 = −.5, dCE/df = σ(−.5) = .37754; w ← w − .1·.37754·x, b ← .5 − .037754
-        const { history } = await run(target, { data: oneBatch([1, 2], [0]), batchesPerEpoch: 1, epochs: 1, optimizer: sgd() });
+        const { history } = await tinyRun(target, { data: oneBatch([1, 2], [0]), batchesPerEpoch: 1, epochs: 1, optimizer: sgd() });
         expect(target.values().w).toBeAllClose([1 - 0.037754, -1 - 0.075508]);
         expect(target.values().b).toBeAllClose([0.5 - 0.037754]);
         expect(history.epochs[0]!.loss).toBeAllClose(Math.log(1 + Math.exp(-0.5)));
@@ -54,7 +38,7 @@ describe('train', () => {
       () => moeMlp(1),
       async (target) => {
         const steps: TrainEvent[] = [];
-        const { history } = await run(target, { onEvent: (event) => void (event.type === 'step' && steps.push(event)) });
+        const { history } = await tinyRun(target, { onEvent: (event) => void (event.type === 'step' && steps.push(event)) });
         for (const step of steps) {
           if (step.type !== 'step') continue;
           expect(step.terms.aux).toBeWithin(0.1 / 3, 0.1); // .1 · Σ P², between uniform and collapsed
@@ -70,7 +54,7 @@ describe('train', () => {
     withModel(
       () => moeMlp(2),
       async (target) => {
-        const { history } = await run(target);
+        const { history } = await tinyRun(target);
         for (const { routing, examples } of history.epochs) {
           expect(examples).toBe(12);
           const [{ layer, usage, meanGate, droppedFraction } = { layer: '', usage: [], meanGate: [], droppedFraction: 1 }] = routing;
@@ -89,7 +73,7 @@ describe('train', () => {
       async (target) => {
         // 12 rows in batches of 5, 5 and 2.
         const losses: number[] = [];
-        const { history } = await run(target, { data: tinyBatches(12, 5), epochs: 1, onEvent: (event) => void (event.type === 'step' && losses.push(event.loss)) });
+        const { history } = await tinyRun(target, { data: tinyBatches(12, 5), epochs: 1, onEvent: (event) => void (event.type === 'step' && losses.push(event.loss)) });
         expect(history.epochs[0]!.loss).toBeAllClose((5 * losses[0]! + 5 * losses[1]! + 2 * losses[2]!) / 12);
       },
     ));
@@ -109,7 +93,7 @@ describe('train', () => {
             return result;
           },
         };
-        await run(target, { model: spy, data: tinyBatches(16, 1), batchesPerEpoch: 16, epochs: 1, onEvent: (event) => void (event.type === 'step' && snapshots.push(target.values())) });
+        await tinyRun(target, { model: spy, data: tinyBatches(16, 1), batchesPerEpoch: 16, epochs: 1, onEvent: (event) => void (event.type === 'step' && snapshots.push(target.values())) });
         let skippedAfterUse = 0;
         used.forEach((experts, step) =>
           experts.forEach((isUsed, e) => {
@@ -137,14 +121,14 @@ describe('train', () => {
             return target.model.forward(inputs, options);
           },
         };
-        await run(target, { model: spy });
+        await tinyRun(target, { model: spy });
         expect(calls.every(({ training }) => training)).toBe(true);
         expect(new Set(draws).size).toBe(6);
         const first = draws.splice(0);
-        await run(target, { model: spy });
+        await tinyRun(target, { model: spy });
         expect(draws).toEqual(first);
         draws.length = 0;
-        await run(target, { model: spy, seed: 4 });
+        await tinyRun(target, { model: spy, seed: 4 });
         expect(draws).not.toEqual(first);
       },
     ));
@@ -155,7 +139,7 @@ describe('train', () => {
       async (target) => {
         const asked: number[] = [];
         const schedule = { name: 'spy', options: {}, rate: (position: number, epochs: number) => (asked.push(position), position / epochs) };
-        const { history } = await run(target, { schedule });
+        const { history } = await tinyRun(target, { schedule });
         expect(asked).toBeAllClose([0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3]);
         expect(history.epochs.map(({ learningRate }) => learningRate)).toBeAllClose([1 / 3, 5 / 6]);
       },
@@ -166,7 +150,7 @@ describe('train', () => {
       () => linearModel([1, 1, 1, 1], 0),
       async (target) => {
         const events: string[] = [];
-        await run(target, { batchesPerEpoch: 2, onEvent: ({ type }) => void events.push(type) });
+        await tinyRun(target, { batchesPerEpoch: 2, onEvent: ({ type }) => void events.push(type) });
         expect(events).toEqual(['step', 'step', 'epoch', 'step', 'step', 'epoch']);
       },
     ));
@@ -177,7 +161,7 @@ describe('train', () => {
       async (target) => {
         const controller = new AbortController();
         setTimeout(() => controller.abort(), 5);
-        await expect(run(target, { epochs: 1e6, signal: controller.signal })).rejects.toThrow('train: aborted by the caller before epoch');
+        await expect(tinyRun(target, { epochs: 1e6, signal: controller.signal })).rejects.toThrow('train: aborted by the caller before epoch');
       },
     ));
 });
@@ -200,7 +184,7 @@ describe('train, bad input', () => {
     ['inputs of another size', { data: batchWith({ inputs: new Float32Array(3) }) }, 'train: batch.inputs must have 16 values for shape [4,2,2,1], got 3.'],
     ['inputs that are NaN', { data: batchWith({ inputs: new Float32Array(16).fill(NaN) }) }, 'train: loss must be finite, got NaN (ce NaN, aux NaN) at epoch 0, step 0.'],
   ])('refuses %s and keeps no tensor', async (_, changes, message) => {
-    await expectTensorsKept(0, () => withModel(() => moeMlp(5), (target) => expect(run(target, changes)).rejects.toThrow(message)));
+    await expectTensorsKept(0, () => withModel(() => moeMlp(5), (target) => expect(tinyRun(target, changes)).rejects.toThrow(message)));
   });
 
   it('refuses weights of one name', () =>
@@ -208,7 +192,7 @@ describe('train, bad input', () => {
       () => moeMlp(5),
       ({ model, weights, values, dispose }) => {
         const twice = [...weights, weights[0]!];
-        return expect(run({ model, weights: twice, values, dispose })).rejects.toThrow("train: weights must have unique names, got 'in/kernel'.");
+        return expect(tinyRun({ model, weights: twice, values, dispose })).rejects.toThrow("train: weights must have unique names, got 'in/kernel'.");
       },
     ));
 
@@ -218,7 +202,7 @@ describe('train, bad input', () => {
       async (target) => {
         const before = target.values();
         const data = batchWith({ inputs: new Float32Array(16).fill(3e38) });
-        await expect(run(target, { data })).rejects.toMatchObject({ code: 'NUMERICS' });
+        await expect(tinyRun(target, { data })).rejects.toMatchObject({ code: 'NUMERICS' });
         expect(target.values()).toEqual(before);
       },
     ));
@@ -226,7 +210,7 @@ describe('train, bad input', () => {
 
 describe('train, memory', () => {
   it('keeps no tensor, whether it finishes, fails or is stopped', async () => {
-    await expectTensorsKept(0, () => withModel(() => moeMlp(6), (target) => run(target)));
+    await expectTensorsKept(0, () => withModel(() => moeMlp(6), (target) => tinyRun(target)));
     let passes = 0;
     const failing = (target: TestModel): MoeModel => ({
       ...target.model,
@@ -235,10 +219,10 @@ describe('train, memory', () => {
         return target.model.forward(inputs, options);
       },
     });
-    await expectTensorsKept(0, () => withModel(() => moeMlp(6), (target) => expect(run(target, { model: failing(target) })).rejects.toThrow('model broke')));
+    await expectTensorsKept(0, () => withModel(() => moeMlp(6), (target) => expect(tinyRun(target, { model: failing(target) })).rejects.toThrow('model broke')));
     const controller = new AbortController();
     const onEvent = (event: TrainEvent): void => void (event.type === 'step' && event.step === 1 && controller.abort());
-    await expectTensorsKept(0, () => withModel(() => moeMlp(6), (target) => expect(run(target, { onEvent, signal: controller.signal })).rejects.toThrow('aborted')));
+    await expectTensorsKept(0, () => withModel(() => moeMlp(6), (target) => expect(tinyRun(target, { onEvent, signal: controller.signal })).rejects.toThrow('aborted')));
   });
 
   it('does not grow from step to step', () =>
@@ -246,7 +230,7 @@ describe('train, memory', () => {
       () => moeMlp(6),
       async (target) => {
         const counts = new Set<number>();
-        await run(target, { onEvent: () => void counts.add(memory().numTensors) });
+        await tinyRun(target, { onEvent: () => void counts.add(memory().numTensors) });
         expect(counts.size).toBe(1);
       },
     ));

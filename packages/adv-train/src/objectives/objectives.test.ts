@@ -8,8 +8,8 @@ import { sgd } from '../optimizers/sgd.js';
 import { plainModel } from '../plain-model.js';
 import { constant } from '../schedules/constant.js';
 import { tinyBatches } from '../testing/data.js';
-import { type TestModel, linearModel, mlp, moeMlp } from '../testing/models.js';
-import { train } from '../train.js';
+import { linearModel, mlp, moeMlp } from '../testing/models.js';
+import { tinyRun } from '../testing/tiny-run.js';
 import type { TrainOptions } from '../train-options.js';
 import { crossEntropy } from './classification-loss.js';
 import type { ObjectiveContext } from './objective.js';
@@ -28,20 +28,6 @@ const watching = (watch: (...args: Parameters<Attack['perturb']>) => void): Atta
     return { adversarial: inputs, success: zerosLike(labels), loss: tensor1d([0]) };
   },
 });
-
-const trainFor = (target: TestModel, changes: Partial<TrainOptions>) =>
-  train({
-    model: target.model,
-    weights: target.weights,
-    data: tinyBatches(12, 4),
-    batchesPerEpoch: 3,
-    epochs: 2,
-    objective: standard(),
-    optimizer: sgd({ momentum: 0.9 }),
-    schedule: constant({ base: 0.1 }),
-    seed: 3,
-    ...changes,
-  });
 
 describe('crossEntropy', () => {
   it('is the hand-worked value, and stays finite for huge logits', () => {
@@ -88,8 +74,8 @@ describe('pgdAdversarial', () => {
   it('is, at eps 0, standard training bit for bit', async () => {
     const [a, b] = [moeMlp(1), moeMlp(1)];
     const attack = pgd({ eps: 0, steps: 2, stepSize: 0.1, goal: 'maxLoss' });
-    const first = await trainFor(a, { objective: pgdAdversarial({ attack, batchNorm: 'batch' }) });
-    const second = await trainFor(b, { objective: standard() });
+    const first = await tinyRun(a, { objective: pgdAdversarial({ attack, batchNorm: 'batch' }) });
+    const second = await tinyRun(b, { objective: standard() });
     expect(a.values()).toEqual(b.values());
     expect(first).toEqual(second);
     a.dispose();
@@ -110,7 +96,7 @@ describe('pgdAdversarial', () => {
       model(inputs).dispose();
       expect(target.values()['bn/mean']!.every((value, i) => value === before![i])).toBe(batchNorm !== 'batch-updating');
     });
-    await trainFor(target, { model: spy, objective: pgdAdversarial({ attack, batchNorm }), batchesPerEpoch: 1, epochs: 1 });
+    await tinyRun(target, { model: spy, objective: pgdAdversarial({ attack, batchNorm }), batchesPerEpoch: 1, epochs: 1 });
     const [first, second, last] = calls;
     expect(calls).toHaveLength(3);
     expect(first).toMatchObject(expected);
@@ -131,7 +117,7 @@ describe('pgdAdversarial', () => {
       const attack = watching((_model, _inputs, _labels, { rng, exampleIds }) => {
         for (const id of Array.from(exampleIds!)) draws[Math.floor(seen++ / 12)]!.set(id, rng.at(id).uniform(1)[0]!);
       });
-      await trainFor(target, { data: tinyBatches(12, batchSize), batchesPerEpoch: 12 / batchSize, objective: pgdAdversarial({ attack, batchNorm: 'running' }) });
+      await tinyRun(target, { data: tinyBatches(12, batchSize), batchesPerEpoch: 12 / batchSize, objective: pgdAdversarial({ attack, batchNorm: 'running' }) });
       target.dispose();
       return draws;
     };
@@ -146,7 +132,7 @@ describe('pgdAdversarial', () => {
     const spy: MoeModel = { ...target.model, forward: (inputs, options) => (seen.push(Array.from(inputs.dataSync())), target.model.forward(inputs, options)) };
     const shifting: Attack = { ...watching(() => {}), perturb: (_model, inputs, labels) => ({ adversarial: add(inputs, 1), success: zerosLike(labels), loss: tensor1d([0]) }) };
     const data = tinyBatches(4, 4);
-    await trainFor(target, { model: spy, data, batchesPerEpoch: 1, epochs: 1, objective: pgdAdversarial({ attack: shifting, batchNorm: 'running' }) });
+    await tinyRun(target, { model: spy, data, batchesPerEpoch: 1, epochs: 1, objective: pgdAdversarial({ attack: shifting, batchNorm: 'running' }) });
     const { value } = await data(0).next();
     expect(seen).toHaveLength(1);
     expect(seen[0]!).toBeAllClose(Array.from((value as { inputs: Float32Array }).inputs, (pixel) => pixel + 1));
@@ -157,7 +143,7 @@ describe('pgdAdversarial', () => {
     const target = linearModel([0, 0, 0, 0], 0);
     const seen = new Set<unknown>();
     const attack = watching((model) => void seen.add(model));
-    await trainFor(target, { data: tinyBatches(12, 4), batchesPerEpoch: 3, epochs: 1, objective: pgdAdversarial({ attack, batchNorm: 'running' }) });
+    await tinyRun(target, { data: tinyBatches(12, 4), batchesPerEpoch: 3, epochs: 1, objective: pgdAdversarial({ attack, batchNorm: 'running' }) });
     expect(seen.size).toBe(1);
     target.dispose();
   });
@@ -169,8 +155,8 @@ describe('pgdAdversarial', () => {
     });
     await expectTensorsKept(0, async () => {
       const target = moeMlp(3);
-      await expect(trainFor(target, { objective: pgdAdversarial({ attack: broken, batchNorm: 'batch' }) })).rejects.toThrow('attack broke');
-      await trainFor(target, { objective: pgdAdversarial({ attack: pgd({ eps: 0.1, steps: 2, goal: 'maxLoss' }), batchNorm: 'batch' }) });
+      await expect(tinyRun(target, { objective: pgdAdversarial({ attack: broken, batchNorm: 'batch' }) })).rejects.toThrow('attack broke');
+      await tinyRun(target, { objective: pgdAdversarial({ attack: pgd({ eps: 0.1, steps: 2, goal: 'maxLoss' }), batchNorm: 'batch' }) });
       target.dispose();
     });
   });
@@ -205,7 +191,7 @@ describe('adversarial training', () => {
     const attack = pgd({ eps: 0.1, steps: 5, goal: 'maxLoss' });
     const accuracies = async (objective: TrainOptions['objective']) => {
       const target = mlp(3, 16, 16, 2);
-      await trainFor(target, { data, batchesPerEpoch: 4, epochs: 25, objective, optimizer: sgd({ momentum: 0.9 }), schedule: constant({ base: 0.2 }) });
+      await tinyRun(target, { data, batchesPerEpoch: 4, epochs: 25, objective, optimizer: sgd({ momentum: 0.9 }), schedule: constant({ base: 0.2 }) });
       const result = tidy(() => {
         const x = tensor(inputs, [size, 1, 1, 16]);
         const y = tensor1d(labels, 'int32');

@@ -1,16 +1,16 @@
 // Shapes: B batch, E experts.
 import { type Attack, expectArgument, expectInteger, expectOneOf } from '@moe/core';
-import { createBest, keepBest } from '../internal/best.js';
+import { keepBest } from '../internal/best.js';
 import { measure } from '../internal/measure.js';
-import { freeze, nameOf } from '../internal/options.js';
-import { type Problem, createProblem, exampleRng, rowOf, toPerturbation } from '../internal/problem.js';
+import { freeze } from '../internal/options.js';
+import { type Problem, exampleRng, rowOf } from '../internal/problem.js';
 import { GEOMETRIES } from '../geometry/geometry.js';
-import { LOSSES } from '../losses/losses.js';
 import { climb } from './climb.js';
-import { choosing, moeOf } from './moe-of.js';
+import { choosing } from './moe-of.js';
 import { type RoutingAttackOptions, routingOptions } from './options.js';
 import { type Weighing, alternating, dualWeighing, pullTo } from './pulls.js';
 import { type Reach, reachOf, startOf, weakestFirst } from './reach.js';
+import { routingAttack } from './routing-attack.js';
 
 /** Where a run starts: where the expert begins to be chosen, at the clean input, or anywhere in the ball. */
 export type ExpertStart = 'route' | 'clean' | 'random';
@@ -80,38 +80,26 @@ function aimedAttack(kind: string, options: ExpertTargetedOptions, defaults: Pic
   expectInteger(kind, 'experts', experts, 1);
   expectInteger(kind, 'routeSteps', routeSteps, 1);
   const filled: Filled = freeze({ ...shared, starts: Object.freeze([...starts]), experts, routeSteps });
-  const name = nameOf(kind, shared.label);
-  return Object.freeze<Attack<Required<ExpertTargetedOptions>>>({
-    name,
-    options: filled,
-    access: 'gradient',
-    perturb(model, inputs, labels, context) {
-      const moe = moeOf(name, model);
-      const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
-      const rowLoss = LOSSES[filled.loss];
-      const best = createBest(problem);
-      const all = Array.from({ length: problem.rows }, (_, row) => row);
-      keepBest(problem, best, problem.inputs, all, measure(problem, rowLoss, problem.inputs, all, false), 'misclassify');
-      const layers = choosing(moe);
-      const ranks = layers.map(({ numExperts }) => Math.min(filled.experts, numExperts));
-      const runs = filled.starts.length * ranks.reduce((total, rank) => total + rank, 0);
-      let run = 0;
-      layers.forEach((layer, at) => {
-        if (best.wrong.every((wrong) => wrong === 1)) return;
-        const reaches = reachOf(problem, moe, layer, { norm: filled.norm, bounds: filled.bounds, steps: filled.routeSteps });
-        const orders = weakestFirst(problem, moe, layer, reaches, filled.eps);
-        for (const start of filled.starts) {
-          for (let rank = 0; rank < ranks[at]!; rank++, run++) {
-            const standing = all.filter((row) => best.wrong[row] === 0 && orders[row]![rank] !== undefined);
-            if (standing.length === 0) continue;
-            const points = startPoints(problem, filled, start, run, standing, (row) => orders[row]![rank]!);
-            const aims = [{ layer, experts: orders.map((order) => order.slice(rank, rank + 1).map(({ expert }) => expert)) }];
-            climb(problem, filled, rowLoss, best, points, standing, { run, runs }, pullTo(problem, moe, filled.norm, rowLoss, aims, weighing(problem.rows)));
-          }
+  return routingAttack(kind, filled, ({ moe, problem, rowLoss, best, all }) => {
+    keepBest(problem, best, problem.inputs, all, measure(problem, rowLoss, problem.inputs, all, false), 'misclassify');
+    const layers = choosing(moe);
+    const ranks = layers.map(({ numExperts }) => Math.min(filled.experts, numExperts));
+    const runs = filled.starts.length * ranks.reduce((total, rank) => total + rank, 0);
+    let run = 0;
+    layers.forEach((layer, at) => {
+      if (best.wrong.every((wrong) => wrong === 1)) return;
+      const reaches = reachOf(problem, moe, layer, { norm: filled.norm, bounds: filled.bounds, steps: filled.routeSteps });
+      const orders = weakestFirst(problem, moe, layer, reaches, filled.eps);
+      for (const start of filled.starts) {
+        for (let rank = 0; rank < ranks[at]!; rank++, run++) {
+          const standing = all.filter((row) => best.wrong[row] === 0 && orders[row]![rank] !== undefined);
+          if (standing.length === 0) continue;
+          const points = startPoints(problem, filled, start, run, standing, (row) => orders[row]![rank]!);
+          const aims = [{ layer, experts: orders.map((order) => order.slice(rank, rank + 1).map(({ expert }) => expert)) }];
+          climb(problem, filled, rowLoss, best, points, standing, { run, runs }, pullTo(problem, moe, filled.norm, rowLoss, aims, weighing(problem.rows)));
         }
-      });
-      return toPerturbation(problem, best);
-    },
+      }
+    });
   });
 }
 

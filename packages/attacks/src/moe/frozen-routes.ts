@@ -1,14 +1,12 @@
 // Shapes: B batch, R tokens of an example, E experts.
 import type { Attack } from '@moe/core';
-import { createBest } from '../internal/best.js';
 import { measure } from '../internal/measure.js';
-import { freeze, nameOf } from '../internal/options.js';
-import { createProblem, pickRows, toPerturbation } from '../internal/problem.js';
-import { LOSSES } from '../losses/losses.js';
+import { freeze } from '../internal/options.js';
+import { pickRows } from '../internal/problem.js';
 import { weightedModel } from './aims.js';
 import { climb } from './climb.js';
-import { moeOf } from './moe-of.js';
 import { type RoutingAttackOptions, routingOptions } from './options.js';
+import { routingAttack } from './routing-attack.js';
 import { readRouting } from './scores.js';
 
 /**
@@ -26,23 +24,11 @@ import { readRouting } from './scores.js';
  */
 export function frozenRoutes(options: RoutingAttackOptions): Attack<Required<RoutingAttackOptions>> {
   const filled = freeze(routingOptions('frozenRoutes', options, []));
-  const name = nameOf('frozenRoutes', filled.label);
-  return Object.freeze<Attack<Required<RoutingAttackOptions>>>({
-    name,
-    options: filled,
-    access: 'gradient',
-    perturb(model, inputs, labels, context) {
-      const moe = moeOf(name, model);
-      const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
-      const rowLoss = LOSSES[filled.loss];
-      const best = createBest(problem);
-      const all = Array.from({ length: problem.rows }, (_, row) => row);
-      const weights = moe.moeLayers.map((layer) => readRouting(problem, moe, layer, 'combineWeights', problem.inputs));
-      climb(problem, filled, rowLoss, best, problem.inputs.slice(), all, { run: 0, runs: 1 }, (points, batch) => {
-        const layers = moe.moeLayers.map((layer, i) => ({ layer, weights: pickRows(weights[i]!, batch, weights[i]!.length / problem.rows) }));
-        return measure({ ...problem, model: weightedModel(moe, layers), compiled: undefined }, rowLoss, points, batch, true).gradient!;
-      });
-      return toPerturbation(problem, best);
-    },
+  return routingAttack('frozenRoutes', filled, ({ moe, problem, rowLoss, best, all }) => {
+    const weights = moe.moeLayers.map((layer) => readRouting(problem, moe, layer, 'combineWeights', problem.inputs));
+    climb(problem, filled, rowLoss, best, problem.inputs.slice(), all, { run: 0, runs: 1 }, (points, batch) => {
+      const layers = moe.moeLayers.map((layer, i) => ({ layer, weights: pickRows(weights[i]!, batch, weights[i]!.length / problem.rows) }));
+      return measure({ ...problem, model: weightedModel(moe, layers), compiled: undefined }, rowLoss, points, batch, true).gradient!;
+    });
   });
 }

@@ -1,13 +1,11 @@
 // Shapes: B batch, E experts, K chosen.
 import { type Attack, type MoeLayerInfo, expectInteger } from '@moe/core';
-import { createBest } from '../internal/best.js';
-import { freeze, nameOf } from '../internal/options.js';
-import { createProblem, toPerturbation } from '../internal/problem.js';
-import { LOSSES } from '../losses/losses.js';
+import { freeze } from '../internal/options.js';
 import { climb } from './climb.js';
-import { choosing, moeOf } from './moe-of.js';
+import { choosing } from './moe-of.js';
 import { type RoutingAttackOptions, routingOptions } from './options.js';
 import { dualWeighing, pullTo, regardless } from './pulls.js';
+import { routingAttack } from './routing-attack.js';
 
 export interface PathEnumerationOptions extends RoutingAttackOptions {
   /** Models with more paths are left as they are. @defaultValue 64 */
@@ -51,32 +49,20 @@ export function pathEnumeration(options: PathEnumerationOptions): Attack<Require
   const { maxPaths = 64 } = options;
   expectInteger('pathEnumeration', 'maxPaths', maxPaths, 1);
   const filled = freeze({ ...shared, maxPaths });
-  const name = nameOf('pathEnumeration', filled.label);
-  return Object.freeze<Attack<Required<PathEnumerationOptions>>>({
-    name,
-    options: filled,
-    access: 'gradient',
-    perturb(model, inputs, labels, context) {
-      const moe = moeOf(name, model);
-      const problem = createProblem(name, model, inputs, labels, context, filled.bounds);
-      const rowLoss = LOSSES[filled.loss];
-      const best = createBest(problem);
-      const all = Array.from({ length: problem.rows }, (_, row) => row);
-      const layers = choosing(moe);
-      const paths = pathsOf(layers, maxPaths);
-      const half = { ...filled, steps: Math.max(1, Math.floor(filled.steps / 2)) };
-      // The clean inputs are judged also where there is no path to try.
-      climb(problem, { ...half, steps: 0 }, rowLoss, best, problem.inputs.slice(), all, { run: 0, runs: 1 }, () => new Float32Array(0));
-      paths.forEach((path, i) => {
-        const standing = all.filter((row) => best.wrong[row] === 0);
-        if (standing.length === 0) return;
-        const aims = path.map((set, at) => ({ layer: layers[at]!, experts: all.map(() => set) }));
-        const points = problem.inputs.slice();
-        for (const [phase, weigh] of [regardless, dualWeighing(problem.rows)].entries()) {
-          climb(problem, half, rowLoss, best, points, standing, { run: 2 * i + phase, runs: 2 * paths.length }, pullTo(problem, moe, filled.norm, rowLoss, aims, weigh));
-        }
-      });
-      return toPerturbation(problem, best);
-    },
+  return routingAttack('pathEnumeration', filled, ({ moe, problem, rowLoss, best, all }) => {
+    const layers = choosing(moe);
+    const paths = pathsOf(layers, maxPaths);
+    const half = { ...filled, steps: Math.max(1, Math.floor(filled.steps / 2)) };
+    // The clean inputs are judged also where there is no path to try.
+    climb(problem, { ...half, steps: 0 }, rowLoss, best, problem.inputs.slice(), all, { run: 0, runs: 1 }, () => new Float32Array(0));
+    paths.forEach((path, i) => {
+      const standing = all.filter((row) => best.wrong[row] === 0);
+      if (standing.length === 0) return;
+      const aims = path.map((set, at) => ({ layer: layers[at]!, experts: all.map(() => set) }));
+      const points = problem.inputs.slice();
+      for (const [phase, weigh] of [regardless, dualWeighing(problem.rows)].entries()) {
+        climb(problem, half, rowLoss, best, points, standing, { run: 2 * i + phase, runs: 2 * paths.length }, pullTo(problem, moe, filled.norm, rowLoss, aims, weigh));
+      }
+    });
   });
 }
