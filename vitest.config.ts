@@ -26,6 +26,8 @@ const once = { pool: 'forks' as const, testTimeout: 300_000 };
 
 export default defineConfig({
   test: {
+    // Vitest leaves a core free; on two cores that is half of them.
+    maxWorkers: '100%',
     reporters: ['default', './tooling/checks/src/summary-reporter.mjs'],
     projects: [
       engine('cpu'),

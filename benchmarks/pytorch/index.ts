@@ -24,6 +24,7 @@ const COMPARISONS: readonly Comparison[] = [
       'input-gradient': 1,
       'input-gradient-eager': undefined,
       'input-gradient-layers': 1,
+      'input-gradient-layers-eager': undefined,
       'pgd-step': 0.97,
       'pgd-step-eager': undefined,
       'train-step': 1,
@@ -38,7 +39,7 @@ const COMPARISONS: readonly Comparison[] = [
 const MEMORY_LIMIT = 1.25;
 
 /** The peer knows only one way to do a thing. */
-const peersTask = (task: string): string => task.replace(/-(layers|eager)$/, '');
+const peersTask = (task: string): string => task.replace(/(-layers)?(-eager)?$/, '');
 
 /** What a side answers when it is ready. */
 interface Prepared {

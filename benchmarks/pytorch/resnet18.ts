@@ -73,9 +73,10 @@ export function resnet18(): Subject {
   const forward = once(() => compiled((t: Tensor) => model(t), x));
   const inputGradient = once(() => compiled(gradientOf(model), x));
   const ordinary: LogitsFn = (t) => stock().apply(t) as Tensor2D;
+  const ordinaryGradient = once(() => compiled(gradientOf(ordinary), x));
   const passes: Record<string, Pass> = {
     function: { logits: () => forward()(x), inputGradient: () => inputGradient()(x) },
-    layers: { logits: () => ordinary(x), inputGradient: () => gradientOf(ordinary)(x) },
+    layers: { logits: () => ordinary(x), inputGradient: () => ordinaryGradient()(x) },
   };
   const attackBy = (compile?: Compile) => {
     const attack = pgd({ ...ATTACK, start: 'none', goal: 'maxLoss', ...(compile && { compile }) });
@@ -103,7 +104,8 @@ export function resnet18(): Subject {
       'forward-eager': () => model(x).dispose(),
       'input-gradient': () => inputGradient()(x).dispose(),
       'input-gradient-eager': () => gradientOf(model)(x).dispose(),
-      'input-gradient-layers': () => gradientOf(ordinary)(x).dispose(),
+      'input-gradient-layers': () => ordinaryGradient()(x).dispose(),
+      'input-gradient-layers-eager': () => gradientOf(ordinary)(x).dispose(),
       'pgd-step': () => dispose(Object.values(attacked())),
       'pgd-step-eager': () => dispose(Object.values(attackedEager())),
       'train-step': async () => void (await trainStep()()),

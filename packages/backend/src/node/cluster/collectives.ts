@@ -13,7 +13,6 @@ export interface Group {
   readonly rank: number;
   /** Workers that take part. */
   readonly size: number;
-  readonly timeoutSeconds: number;
 }
 
 /** Codes of `tensorflow/c/tf_status.h`. */
@@ -31,7 +30,7 @@ const typeOf = (values: Numbers): number => (values instanceof Int32Array ? TYPE
  * The call that runs one returns when all workers have made it. It runs on a thread of its own, so that this process goes on meanwhile: timers, signals, progress.
  * One at a time: `status` belongs to these calls alone.
  */
-export function createCollectives(library: Library, status: Status, context: Pointer, { rank, size, timeoutSeconds }: Group) {
+export function createCollectives(library: Library, status: Status, context: Pointer, { rank, size }: Group) {
   /** Numbers of the logical operations, by what tells them apart; workers that make the same calls in the same order come to the same ones. */
   const instances = new Map<string, number>();
 
@@ -51,7 +50,7 @@ export function createCollectives(library: Library, status: Status, context: Poi
     int('instance_key', instanceOf(call, values)),
   ];
 
-  async function run(name: string, attributes: readonly Attribute[], values: Numbers | undefined): Promise<Numbers> {
+  async function run(name: string, attributes: readonly Attribute[], values: Numbers | undefined, timeoutSeconds: number): Promise<Numbers> {
     const inputs = values === undefined ? [] : [numbersToHandle(library, status, [values.length], typeOf(values), values)];
     const op = library.TFE_NewOp(context, name, status.pointer);
     try {
@@ -61,7 +60,7 @@ export function createCollectives(library: Library, status: Status, context: Poi
       status.check(name);
       const outputs = new BigUint64Array(1);
       const counts = Int32Array.of(outputs.length);
-      await abortable(library.executeElsewhere(op, library.address(outputs), library.address(counts), status.pointer));
+      await abortable(library.executeElsewhere(op, library.address(outputs), library.address(counts), status.pointer), timeoutSeconds);
       status.check(name);
       return takeNumbers(Number(outputs[0]));
     } finally {
@@ -70,7 +69,7 @@ export function createCollectives(library: Library, status: Status, context: Poi
     }
   }
 
-  async function abortable(execution: Promise<void>): Promise<void> {
+  async function abortable(execution: Promise<void>, timeoutSeconds: number): Promise<void> {
     let running = true;
     // Node waits for the threads of koffi's before it ends: without this, until the other workers come or the time is out.
     const leave = () => abort(CODES.aborted, 'The process ends.');
@@ -103,7 +102,7 @@ export function createCollectives(library: Library, status: Status, context: Poi
 
   return {
     /** Sum or mean over all workers. Every element is added up along one ring and then handed round, so that all workers get the same bits. */
-    reduce: (values: Numbers, how: 'sum' | 'mean'): Promise<Numbers> =>
+    reduce: (values: Numbers, how: 'sum' | 'mean', timeoutSeconds: number): Promise<Numbers> =>
       run(
         'CollectiveReduce',
         [
@@ -114,13 +113,15 @@ export function createCollectives(library: Library, status: Status, context: Poi
           { name: 'subdiv_offsets', type: TYPES.TF_ATTR_INT, value: [0] },
         ],
         values,
+        timeoutSeconds,
       ),
     /** The values of the worker `root`. */
-    broadcast: (values: Numbers, root: number): Promise<Numbers> =>
+    broadcast: (values: Numbers, root: number, timeoutSeconds: number): Promise<Numbers> =>
       run(
         rank === root ? 'CollectiveBcastSend' : 'CollectiveBcastRecv',
         [...attributesOf(`broadcast ${root}`, values), { name: 'shape', type: TYPES.TF_ATTR_SHAPE, value: [values.length] }],
         rank === root ? values : undefined,
+        timeoutSeconds,
       ),
   };
 }

@@ -8,7 +8,7 @@ const read = (config: unknown) => readConfiguration({}, { TF_CONFIG: typeof conf
 
 describe('TF_CONFIG', () => {
   it('names the workers, and this one among them', () => {
-    expect(read({ cluster: { worker }, task: { type: 'worker', index: 1 } })).toEqual({ workers: worker, rank: 1, timeoutSeconds: 300 });
+    expect(read({ cluster: { worker }, task: { type: 'worker', index: 1 } })).toEqual({ workers: worker, rank: 1, timeoutSeconds: 300, connectTimeoutSeconds: 300 });
   });
 
   it('puts the chief first, and takes what else operators write', () => {
@@ -49,8 +49,8 @@ describe('TF_CONFIG', () => {
 
 describe('options', () => {
   it('go before TF_CONFIG', () => {
-    const options = { workers: worker, index: 1, timeoutSeconds: 5 };
-    expect(readConfiguration(options, { TF_CONFIG: 'unread' })).toEqual({ workers: worker, rank: 1, timeoutSeconds: 5 });
+    const options = { workers: worker, index: 1, timeoutSeconds: 5, connectTimeoutSeconds: 600 };
+    expect(readConfiguration(options, { TF_CONFIG: 'unread' })).toEqual({ workers: worker, rank: 1, timeoutSeconds: 5, connectTimeoutSeconds: 600 });
   });
 
   it.each([
@@ -59,6 +59,7 @@ describe('options', () => {
     [{ workers: worker, index: 2 }, 'index must be an integer in [0, 1]'],
     [{ workers: ['a:1', 'b'], index: 0 }, "workers[1] must be an address 'host:port'"],
     [{ workers: worker, index: 0, timeoutSeconds: 0 }, 'timeoutSeconds must be'],
+    [{ workers: worker, index: 0, connectTimeoutSeconds: 0 }, 'connectTimeoutSeconds must be'],
     [{ workers: worker, index: 0, timeout: 5 }, 'timeout'],
   ])('are checked: %j', async (options, message) => {
     await expect(connectCluster(options)).rejects.toThrow(ArgumentError);

@@ -6,8 +6,10 @@ export interface ConnectClusterOptions {
   workers?: readonly string[];
   /** Which of `workers` this process is; from `TF_CONFIG` by default. */
   index?: number;
-  /** Longest time in seconds that a worker waits for the others, when it connects and in every call; 300 by default. */
+  /** Longest time in seconds that a worker waits for the others in a call; 300 by default. */
   timeoutSeconds?: number;
+  /** Longest time in seconds that a worker waits for the others to come; `timeoutSeconds` by default. */
+  connectTimeoutSeconds?: number;
 }
 
 /** Who is in the cluster. */
@@ -15,6 +17,7 @@ export interface ClusterConfiguration {
   readonly workers: readonly string[];
   readonly rank: number;
   readonly timeoutSeconds: number;
+  readonly connectTimeoutSeconds: number;
 }
 
 const CALLER = 'connectCluster';
@@ -79,12 +82,14 @@ function fromEnvironment(text: string | undefined): { workers: readonly string[]
  * @throws {@link ArgumentError} that names the option or the part of `TF_CONFIG`, and the rule.
  */
 export function readConfiguration(options: ConnectClusterOptions, environment: Readonly<Record<string, string | undefined>>): ClusterConfiguration {
-  expectKnownKeys(CALLER, options, ['workers', 'index', 'timeoutSeconds']);
-  const { workers, index, timeoutSeconds = 300 } = options;
+  expectKnownKeys(CALLER, options, ['workers', 'index', 'timeoutSeconds', 'connectTimeoutSeconds']);
+  const { workers, index, timeoutSeconds = 300, connectTimeoutSeconds = timeoutSeconds } = options;
   expectNumber(CALLER, 'timeoutSeconds', timeoutSeconds, 0.1, 1e6);
+  expectNumber(CALLER, 'connectTimeoutSeconds', connectTimeoutSeconds, 0.1, 1e6);
+  const patience = { timeoutSeconds, connectTimeoutSeconds };
   expectArgument(CALLER, 'index', (workers === undefined) === (index === undefined), 'be given together with workers', index);
-  if (workers === undefined || index === undefined) return { ...fromEnvironment(environment.TF_CONFIG), timeoutSeconds };
+  if (workers === undefined || index === undefined) return { ...fromEnvironment(environment.TF_CONFIG), ...patience };
   expectAddresses('workers', workers);
   expectInteger(CALLER, 'index', index, 0, workers.length - 1);
-  return { workers, rank: index, timeoutSeconds };
+  return { workers, rank: index, ...patience };
 }

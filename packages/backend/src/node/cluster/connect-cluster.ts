@@ -59,7 +59,7 @@ export interface Cluster {
  * const mean = await cluster.allReduce(gradients, 'mean');
  */
 export async function connectCluster(options: ConnectClusterOptions = {}): Promise<Cluster> {
-  const { workers, rank, timeoutSeconds } = readConfiguration(options, process.env);
+  const { workers, rank, timeoutSeconds, connectTimeoutSeconds } = readConfiguration(options, process.env);
   const installation = findTensorflow();
   if (installation === undefined) throw new BackendError('connectCluster: TensorFlow must be installed. Run `npx moe-backend install tensorflow`.');
   const library = await loadLibrary(installation.libraries);
@@ -76,39 +76,39 @@ export async function connectCluster(options: ConnectClusterOptions = {}): Promi
   } catch (cause) {
     throw new BackendError(`connectCluster: the port of ${workers[rank]} must be free on this machine, but no server could start there. End what uses it, or choose another.`, { cause });
   }
-  const group: Group = { rank, size: workers.length, timeoutSeconds };
-  const cluster = createCluster(createCollectives(library, status, context, group), group, workers);
-  await cluster.meet('connectCluster');
+  const group: Group = { rank, size: workers.length };
+  const cluster = createCluster(createCollectives(library, status, context, group), group, workers, timeoutSeconds);
+  await cluster.meet('connectCluster', connectTimeoutSeconds);
   return cluster.calls;
 }
 
 /** What TensorFlow says when a connection broke, in words and in the number of gRPC's `UNAVAILABLE`. */
 const BROKEN = /connection|socket closed|recvmsg|grpc_status:14/i;
 
-function createCluster(collectives: ReturnType<typeof createCollectives>, { rank, size, timeoutSeconds }: Group, workers: readonly string[]) {
+function createCluster(collectives: ReturnType<typeof createCollectives>, { rank, size }: Group, workers: readonly string[], timeoutSeconds: number) {
   let ended: BackendError | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
-  async function fail(caller: string, cause: unknown): Promise<never> {
+  async function fail(caller: string, seconds: number, cause: unknown): Promise<never> {
     const { message } = cause as Error;
     const lost = await findLostWorkers(workers, rank, BROKEN.test(message));
     const names = lost.map((i) => `worker ${i} (${workers[i]})`).join(', ');
-    const rule = lost.length > 0 ? `every worker must be there, but no connection is accepted by ${names}` : `every worker must make the same call within ${timeoutSeconds} s, with the same shapes`;
+    const rule = lost.length > 0 ? `every worker must be there, but no connection is accepted by ${names}` : `every worker must make the same call within ${seconds} s, with the same shapes`;
     ended = new BackendError(`${caller}: ${rule}. Start all workers again, from their last checkpoint. TensorFlow says: ${message}`, { cause });
     throw ended;
   }
 
-  function enqueue<T>(caller: string, task: () => Promise<T>): Promise<T> {
+  function enqueue<T>(caller: string, task: (seconds: number) => Promise<T>, seconds = timeoutSeconds): Promise<T> {
     const result = last.then(async () => {
       if (ended !== undefined) throw new BackendError(`${caller}: the cluster must be open, but it ended before. ${ended.message}`, { cause: ended });
-      return task().catch((error: unknown) => fail(caller, error));
+      return task(seconds).catch((error: unknown) => fail(caller, seconds, error));
     });
     last = result.catch(() => undefined);
     return result;
   }
 
-  const meet = async (caller: string): Promise<void> => {
-    await enqueue(caller, () => collectives.reduce(Int32Array.of(1), 'sum'));
+  const meet = async (caller: string, seconds?: number): Promise<void> => {
+    await enqueue(caller, (limit) => collectives.reduce(Int32Array.of(1), 'sum', limit), seconds);
   };
 
   const calls: Cluster = {
@@ -118,13 +118,13 @@ function createCluster(collectives: ReturnType<typeof createCollectives>, { rank
       expectOneOf('allReduce', 'how', how, ['sum', 'mean']);
       expectTensors('allReduce', x, how === 'mean' ? ['float32'] : undefined);
       const exchange = bucket(x);
-      return enqueue('allReduce', () => exchange((values) => collectives.reduce(values, how)));
+      return enqueue('allReduce', (seconds) => exchange((values) => collectives.reduce(values, how, seconds)));
     },
     async broadcast(x, root = 0) {
       expectInteger('broadcast', 'root', root, 0, size - 1);
       expectTensors('broadcast', x);
       const exchange = bucket(x);
-      return enqueue('broadcast', () => exchange((values) => collectives.broadcast(values, root)));
+      return enqueue('broadcast', (seconds) => exchange((values) => collectives.broadcast(values, root, seconds)));
     },
     barrier: () => meet('barrier'),
     async close() {

@@ -20,12 +20,12 @@ export async function freeAddresses(count: number): Promise<string[]> {
   return addresses;
 }
 
-/** Runs one worker of the cluster that `config` describes, for half a minute at most. */
-export function startWorker(config: unknown, scene: string, timeoutSeconds: number): Promise<Ending> {
+/** Runs one worker of the cluster that `config` describes, for two minutes at most: starting takes long where other tests run beside it. */
+export function startWorker(config: unknown, scene: string, timeoutSeconds: number, connectTimeoutSeconds = 60): Promise<Ending> {
   const file = fileURLToPath(new URL('test-worker.ts', import.meta.url));
-  const options = { env: { ...process.env, TF_CONFIG: JSON.stringify(config) }, timeout: 30_000, killSignal: 'SIGKILL' as const };
+  const options = { env: { ...process.env, TF_CONFIG: JSON.stringify(config) }, timeout: 120_000, killSignal: 'SIGKILL' as const };
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--conditions=@moe/source', '--import', 'tsx', file, scene, String(timeoutSeconds)], options, (error, output, errors) =>
+    execFile(process.execPath, ['--conditions=@moe/source', '--import', 'tsx', file, scene, String(timeoutSeconds), String(connectTimeoutSeconds)], options, (error, output, errors) =>
       resolve({ code: error === null ? 0 : (error.code ?? error.signal), output, errors }),
     );
   });

@@ -5,7 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Tensor, enableProdMode, memory, tensor, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { createRng } from '@moe/core';
 import { useBackend } from '../../use-backend.js';
+import { readConfiguration } from './configuration.js';
 import { type Cluster, connectCluster } from './connect-cluster.js';
+import { findLostWorkers } from './lost-workers.js';
 import { ROWS, trainOn } from './test-training.js';
 
 /** Values of a tensor that is of no more use. */
@@ -90,6 +92,12 @@ async function repeat(cluster: Cluster) {
   return { wrong, started };
 }
 
+/** Waits until the process of another worker has ended. */
+async function end(): Promise<void> {
+  const { workers, rank } = readConfiguration({}, process.env);
+  while ((await findLostWorkers(workers, rank, false)).length === 0) await sleep(50);
+}
+
 const SCENES: Readonly<Record<string, (cluster: Cluster) => Promise<unknown>>> = {
   agree,
   repeat,
@@ -103,7 +111,8 @@ const SCENES: Readonly<Record<string, (cluster: Cluster) => Promise<unknown>>> =
   /** The last worker makes no more calls. */
   async stall(cluster) {
     if (cluster.rank < cluster.size - 1) return { first: await messageOf(() => cluster.barrier()) };
-    return sleep(3000, {});
+    await end();
+    return {};
   },
   /** The workers disagree about the shape. */
   differ: async (cluster) => ({ first: await messageOf(() => cluster.allReduce(tensor(new Float32Array(10 + cluster.rank)))) }),
@@ -114,13 +123,13 @@ const SCENES: Readonly<Record<string, (cluster: Cluster) => Promise<unknown>>> =
       await sleep(300);
       process.exit(3);
     }
-    await sleep(1200);
+    await end();
     return { first: await messageOf(() => cluster.barrier()) };
   },
 };
 
-const [scene, timeoutSeconds] = process.argv.slice(2);
+const [scene, timeoutSeconds, connectTimeoutSeconds] = process.argv.slice(2);
 enableProdMode();
 await useBackend('cpu');
-const cluster = await connectCluster({ timeoutSeconds: Number(timeoutSeconds) });
+const cluster = await connectCluster({ timeoutSeconds: Number(timeoutSeconds), connectTimeoutSeconds: Number(connectTimeoutSeconds) });
 process.stdout.write(JSON.stringify(await SCENES[scene as string]?.(cluster)));

@@ -3,17 +3,23 @@ import { BackendError } from '@moe/core';
 import type { CompiledFunction, Compiler, FrozenConstant } from '../../jit/compiler.js';
 import type { NodeBackend } from '../backend.js';
 import type { Context } from '../context.js';
+import { text } from '../kernels/attribute.js';
 import type { Library } from '../library.js';
 import type { Status } from '../status.js';
 import { TYPES } from '../types.js';
 import { addFunction, removeFunction } from './functions.js';
 import { encodeGraph, nameOf } from './graph.js';
 import { createOpDefinitions } from './op-definitions.js';
+import { block, integer } from './protobuf.js';
 import { record } from './recorder.js';
 import { type GraphTrace, type Node, expectSame, withoutDeadNodes } from './trace.js';
 
 /** Constants up to this size are literals of the program: axes, shapes, means of channels. */
 const LITERAL_SIZE = 16;
+
+/** A `ConfigProto`, without which a call of a function leaves its graph as it is: fuse what can be fused, but fold no constants, which rounds differently from the operations themselves. */
+const OFF = 2;
+const CONFIG = text('config_proto', Buffer.from(block(10, block(10, integer(3, OFF)))).toString());
 
 const DTYPES: Readonly<Record<number, string>> = { [TYPES.TF_FLOAT]: 'float32', [TYPES.TF_INT32]: 'int32', [TYPES.TF_BOOL]: 'bool', [TYPES.TF_COMPLEX64]: 'complex64', [TYPES.TF_STRING]: 'string' };
 
@@ -65,7 +71,7 @@ export function createCompiler(library: Library, status: Status, context: Contex
           if (trace.assigned.some(({ isDisposed }) => isDisposed)) throw new BackendError('jit: a variable that the function assigns was disposed. Keep it.');
           const distinct = [...new Map(inputs.map(({ dataId }) => [dataId, { dataId }])).values()];
           const ids = backend.getInputTensorIds([...distinct, ...closures.map(({ from }) => captured(from))]);
-          const values = backend.binding.executeOp(name, [], ids, trace.outputs.length).map((output) => backend.createOutputTensor(output));
+          const values = backend.binding.executeOp(name, [CONFIG], ids, trace.outputs.length).map((output) => backend.createOutputTensor(output));
           const assigned = values.splice(values.length - trace.assigned.length);
           trace.assigned.forEach((variable, i) => variable.assign(assigned[i]!));
           dispose(assigned);
