@@ -26,7 +26,10 @@ const dispatch: Benchmark = async function* ({ quick, engine: only }) {
     for (const [numExperts, limits] of LIMITS[engine].filter(([count]) => !quick || count < 64)) {
       yield* compareGrouped(engine, conv, numExperts, quick ? 8 : 6, quick ? QUICK_LIMITS[engine] : limits);
       yield* compareGrouped(engine, tokens, numExperts, 10, quick ? undefined : limits);
-      if (engine === 'tensorflow' && !quick && numExperts > 4) yield* compareExperts(engine, conv, numExperts, 6);
+      if (engine === 'tensorflow' && !quick && numExperts > 4) {
+        yield* compareGrouped(engine, convSubject(512, 512, 'conv-gap'), numExperts, 6, undefined);
+        yield* compareExperts(engine, conv, numExperts, 6);
+      }
     }
     yield* compareStatic(engine, conv, 16, quick ? 8 : 6, quick ? undefined : STATIC_LIMIT);
   }

@@ -35,11 +35,11 @@ export const rowsOf = ({ numRows, rowShape }: Subject): Tensor => {
   return tensor(values, shape);
 };
 
-/** 3x3 convolution, bias and ReLU on 4x4 images. */
-export function convSubject(numRows: number, channels: number): Subject {
+/** 3x3 convolution, bias and ReLU on 4x4 images. `'conv-gap'` is a gate that has itself a convolution with one output channel an expert. */
+export function convSubject(numRows: number, channels: number, gate: 'gap-fc' | 'conv-gap' = 'gap-fc'): Subject {
   return {
-    name: 'moe-conv',
-    gate: convGap({ kernel: 3 }),
+    name: gate === 'gap-fc' ? 'moe-conv' : 'moe-conv/conv-gap',
+    gate: gate === 'gap-fc' ? gapFc() : convGap({ kernel: 3 }),
     rowShape: [4, 4, channels],
     numRows,
     init: expertsOf([normal([3, 3, channels, channels], Math.sqrt(2 / (9 * channels)), 'filter'), normal([channels], 0.1, 'bias')]),
