@@ -1,4 +1,4 @@
-// One process of `pnpm bench leaks`: repeats one subject and prints what it holds after every tenth of the steps.
+// One process of `pnpm bench leaks`: repeats one subject and prints what it holds after the warm-up, and from then on after every tenth of the steps.
 import { readFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { useBackend } from '@moe/backend';
@@ -33,11 +33,11 @@ async function holdings(): Promise<Holdings> {
 enableProdMode();
 await useBackend('tensorflow', { threads: 1 });
 const { step, close } = await SUBJECTS[process.argv[2] as SubjectName]() as { step: () => unknown; close?: () => Promise<void> };
-const steps = Number(process.argv[3]);
+const [warmUp, steps] = process.argv.slice(3).map(Number) as [number, number];
 const found: Holdings[] = [];
-for (let i = 1; i <= steps; i++) {
+for (let i = 1 - warmUp; i <= steps; i++) {
   await step();
-  if (i % (steps / 10) === 0) found.push(await holdings());
+  if (i >= 0 && i % (steps / 10) === 0) found.push(await holdings());
 }
 await close?.();
 console.log(JSON.stringify(found));

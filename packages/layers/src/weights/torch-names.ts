@@ -8,6 +8,14 @@ const LEAVES: Readonly<Record<string, string>> = { kernel: 'weight', gamma: 'wei
 const GATES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   gapFc: { kernel: '2.weight', bias: '2.bias' },
   convGap: { kernel: '0.weight' },
+  doubleConvGap: {
+    'conv/kernel': '0.weight',
+    'bn/gamma': '1.weight',
+    'bn/beta': '1.bias',
+    'bn/movingMean': '1.running_mean',
+    'bn/movingVariance': '1.running_var',
+    kernel: '2.weight',
+  },
   fixedRandomGate: { kernel: 'support_vectors' },
 };
 
@@ -32,7 +40,10 @@ export function torchNames(model: LayersModel): (name: string) => string {
   return (name) => {
     const [layer = '', ...path] = name.split('/');
     const leaf = path.pop()!;
-    if (path[0] === 'router') return `${layer}.gate.network.${GATES[gates.get(layer) ?? '']?.[leaf] ?? leaf}`;
+    if (path[0] === 'router') {
+      const place = [...path.slice(1), leaf].join('/');
+      return `${layer}.gate.network.${GATES[gates.get(layer) ?? '']?.[place] ?? place}`;
+    }
     const modules = path.map((part) => part.replace(/^expert(?=\d+$)/, 'experts.'));
     return [layer, ...modules, LEAVES[leaf] ?? leaf].join('.');
   };

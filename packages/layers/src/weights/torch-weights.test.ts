@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { convGap, fixedRandomGate, gapFc, topKRouter } from '@moe/router';
+import { convGap, doubleConvGap, fixedRandomGate, gapFc, topKRouter } from '@moe/router';
 import { ENGINE, expectTensorsKept } from '@moe/testing';
 import { reshape, tensor, tidy, tile } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
@@ -39,6 +39,7 @@ const ON_THE_SPOT = {
   'wide-resnet50-2': network(50, 3, 'imagenet', 48, 7, { widen: 2 }),
   'resnet18-block-moe': network(18, 8, 'cifar', 16, 7, { moe: { at: 'layer4', kind: 'block', router: router(4, 2) } }),
   'resnet18-conv-moe': network(18, 4, 'cifar', 24, 7, { moe: { at: 'layer4', kind: 'conv', router: router(4, 1, convGap()) } }),
+  'resnet18-double-conv-gap': network(18, 4, 'cifar', 16, 7, { moe: { at: 'layer4.1', kind: 'block', router: router(4, 1, doubleConvGap()) } }),
   'resnet50-block-moe': network(50, 4, 'cifar', 16, 7, { moe: { at: 'layer4.1', kind: 'block', router: router(3, 1, fixedRandomGate()) } }),
 };
 

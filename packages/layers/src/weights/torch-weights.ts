@@ -27,7 +27,7 @@ const COUNTER = 'num_batches_tracked';
  * @remarks
  * The model must be the same network; it then gives the same logits to float tolerance, for images normalised as they were in training (`normalize` of
  * {@link resnet}). Kernels are turned from `[F,C,k,k]` to `[k,k,C,F]` and matrices from `[F,C]` to `[C,F]`. Experts are `PLACE.experts.N`, gates
- * `PLACE.gate.network`: `gapFc`, `convGap` and `fixedRandomGate` are its GAP-FC, Conv-GAP and fixed random network. For K > 1 that code
+ * `PLACE.gate.network`: `gapFc`, `convGap`, `doubleConvGap` and `fixedRandomGate` are its GAP-FC, Conv-GAP, double Conv-GAP and fixed random network. For K > 1 that code
  * normalises as `topKRouter` with `normalise: 'released'` does. Names without the prefix are left alone.
  *
  * @param tensors - a state dict, as {@link readSafetensors} gives it; `scripts/pt_to_safetensors.py` of this package converts a `.pt` or `.ckpt` file.
