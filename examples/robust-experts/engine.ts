@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { useBackend } from '@moe/backend';
-import type { Config } from './config.js';
+import type { Config } from './schema.js';
 
 export interface Engine {
   readonly name: string;

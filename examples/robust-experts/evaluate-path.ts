@@ -6,20 +6,20 @@ import { type Dataset, createRng } from '@moe/core';
 import { toTensors } from '@moe/datasets';
 import { classByExpert, expertUsage } from '@moe/router';
 import { argMax, dispose, getBackend, tidy } from '@tensorflow/tfjs-core';
-import type { Config, ModelName } from './config.js';
 import { attackedData, routedData } from './data.js';
 import { type RoutePath, files, pathLabel } from './jobs.js';
 import { type Model, buildModel } from './model.js';
 import type { ExampleImage, PathRecord, RoutingRecord } from './results.js';
 import { writeJson } from './run-folder.js';
+import type { Config, ModelName } from './schema.js';
 import type { JobContext } from './train-model.js';
 
 const SHOWN_IMAGES = 6;
 const ROUTING_BATCH = 100;
 
-/** PGD-20 with a random start and AutoPGD-20, Robust Experts, Sec. 4; the step rules are those of the packages' defaults at this number of steps. */
-function attacksOf({ evaluation: { eps, pgdSteps, apgdSteps } }: Config) {
-  return { pgd: pgd({ eps, steps: pgdSteps, start: 'uniform' }), apgd: apgd({ eps, steps: apgdSteps }) };
+/** PGD-20 with a random start and AutoPGD-20, Robust Experts, Sec. 4, and PGD-20 from the image itself, as in its fixed-expert evaluation; the step rules are those of the packages' defaults at this number of steps. */
+export function attacksOf({ evaluation: { eps, pgdSteps, apgdSteps } }: Config) {
+  return { pgd: pgd({ eps, steps: pgdSteps, start: 'uniform' }), apgd: apgd({ eps, steps: apgdSteps }), fromImage: pgd({ eps, steps: pgdSteps, start: 'none', label: 'from image' }) };
 }
 
 /** Sends clean test images through the gates and counts where they go. */
@@ -83,7 +83,7 @@ export async function evaluatePath(name: ModelName, path: RoutePath, { config, f
     model: model.logits(path),
     modelId: `${name}/${path}`,
     data,
-    attacks: [attacks.pgd, attacks.apgd],
+    attacks: [attacks.pgd, attacks.apgd, ...(config.evaluation.bothStarts ? [attacks.fromImage] : [])],
     seed: config.seed,
     batchSize: config.evaluation.batchSize,
     state: fileState(files.state(folder, name, path)),
@@ -103,6 +103,7 @@ export async function evaluatePath(name: ModelName, path: RoutePath, { config, f
     clean: evaluation.flags.clean,
     pgd: evaluation.flags.robust[attacks.pgd.name]!,
     apgd: evaluation.flags.robust[attacks.apgd.name]!,
+    ...(config.evaluation.bothStarts ? { pgdFromImage: evaluation.flags.robust[attacks.fromImage.name]! } : {}),
     trust: evaluation.trust,
     findings: evaluation.findings.map(({ message, advice }) => `${message} ${advice}`),
     ...(path === 'gated' ? { routing: await routingOf(model, await routedData(config), config.moe.numExperts), examples: await examplesOf(model, data, config) } : {}),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PRESETS, parseConfig } from './config.js';
+import { parseConfig } from './config.js';
+import { PRESETS } from './presets/single.js';
 import { findings } from './findings.js';
 import type { RoutePath } from './jobs.js';
 import type { PathRecord, Results } from './results.js';
@@ -27,6 +28,9 @@ function results(paths: readonly PathRecord[]): Results {
       { model: 'block-switch', parameters: 2, macs: 1, moeLayers: ['layer4.0'], lipschitz: [], history },
     ],
     paths,
+    audits: [],
+    legacy: [],
+    probes: [],
     findings: [],
   };
 }
@@ -80,6 +84,6 @@ describe('the presets', () => {
   it('are valid', () => {
     expect(parseConfig('quick')).toHaveProperty('config');
     expect(parseConfig('cifar10', { data: { folder: 'x' } })).toHaveProperty('config');
-    expect(Object.keys(PRESETS)).toEqual(['quick', 'cifar10']);
+    expect(Object.keys(PRESETS)).toEqual(['quick', 'cifar10', 'paper']);
   });
 });

@@ -1,5 +1,5 @@
 import { mcnemar, percent } from '@moe/report';
-import type { ModelName } from './config.js';
+import type { ModelName } from './schema.js';
 import { isDense, pathLabel } from './jobs.js';
 import type { PathRecord, Results } from './results.js';
 import { countRight, expertShares, fixedLayer, gatedOf, isValid, robustFlags } from './summary.js';
@@ -46,7 +46,7 @@ function routing(results: Results, model: ModelName): string {
   const shares = expertShares(results, model);
   if (shares === undefined) return `Routing of ${model} was not recorded.`;
   const dead = shares.flatMap((share, expert) => (share < DEAD_SHARE ? [expert] : []));
-  const layer = fixedLayer(results.training.find((record) => record.model === model)!.moeLayers);
+  const layer = fixedLayer(results.training.find((record) => record.model === model)!.moeLayers, results.config);
   const spread = `${shares.map((share) => percent(share, 0)).join(', ')} of the test images reach experts 0 to ${shares.length - 1} of ${layer}`;
   if (dead.length === 0) return `All experts of ${model} live: ${spread}.`;
   const collapsed = shares.length - dead.length === 1 ? `Routing of ${model} collapsed on one expert` : `${dead.length} of ${shares.length} experts of ${model} are dead (${dead.join(', ')})`;

@@ -19,6 +19,7 @@ import { batchNormConventions } from '@moe/layers';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { RoutePath } from './jobs.js';
+import type { Config, ModelName } from './schema.js';
 
 type Weights = Readonly<Record<string, Tensor>>;
 type Size = readonly [number, number];
@@ -62,8 +63,12 @@ export interface LipschitzRecord {
   readonly reason?: string;
 }
 
-/** Bounds of the dense model, or of an MoE with each expert fixed in every MoE layer; a hard-routed model itself has no Lipschitz constant. */
-export function lipschitzBounds(network: LayersModel, numMoeLayers: number): LipschitzRecord[] {
+/** Whether the adapters here know every layer: networks of BasicBlocks, hard routing. */
+const isKnown = (name: ModelName, { network: { depth }, moe: { topK, gateFrom } }: Config): boolean => depth !== 50 && !name.startsWith('stage') && (name === 'dense' || (topK === 1 && gateFrom === 'input'));
+
+/** Bounds of the dense model, or of an MoE with each expert fixed in every MoE layer; a hard-routed model itself has no Lipschitz constant. None for other networks. */
+export function lipschitzBounds(name: ModelName, config: Config, network: LayersModel, numMoeLayers: number): LipschitzRecord[] {
+  if (!isKnown(name, config)) return [];
   const description = describeLayersModel(network, { adapters: ADAPTERS });
   if (numMoeLayers === 0) return [{ path: 'gated', upper: productBound(description).bound.value }];
   const { refusal, paths } = gatedBounds(description);

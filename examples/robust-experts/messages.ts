@@ -1,4 +1,4 @@
-import type { Config } from './config.js';
+import type { Config } from './schema.js';
 import type { Job } from './jobs.js';
 
 /** From the main process to a worker. */

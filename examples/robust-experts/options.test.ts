@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { PRESETS, parseNumber } from './config.js';
-import { type Command, HELP, UsageError, parseCommand } from './options.js';
+import { parseNumber } from './config.js';
+import { PRESETS } from './presets/single.js';
+import { HELP, type RunCommand, UsageError, parseCommand } from './options.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'moe-options-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -13,7 +14,7 @@ const file = (content: string): string => {
   writeFileSync(path, content);
   return path;
 };
-const parse = (...args: string[]): Command => parseCommand(args) as Command;
+const parse = (...args: string[]): RunCommand => parseCommand(args) as RunCommand;
 
 describe('parseCommand', () => {
   it('starts from a preset, then the config file, then the flags', () => {
@@ -21,7 +22,7 @@ describe('parseCommand', () => {
     const { config: result, preset } = parse('--config', config, '--epochs', '9', '--eps', '8/255', '--models', 'dense, conv-entropy');
     expect(preset).toBe('quick');
     expect(result.seed).toBe(5);
-    expect(result.training).toEqual({ ...PRESETS.quick.training, epochs: 9, steps: 2 });
+    expect(result.training).toMatchObject({ ...PRESETS.quick.training, epochs: 9, steps: 2 });
     expect(result.evaluation.eps).toBe(8 / 255);
     expect(result.models).toEqual(['dense', 'conv-entropy']);
   });
@@ -34,8 +35,8 @@ describe('parseCommand', () => {
 
   it.each([
     [['--foo'], "Unknown option '--foo'. --help lists the options."],
-    [['--preset', 'x'], '--preset: must be one of quick, cifar10, got x.'],
-    [['--depth', '11'], '--depth (network.depth): invalid option: expected one of 10|18|34, got 11. --help lists the options.'],
+    [['--preset', 'x'], '--preset: must be one of quick, cifar10, headline, x1,'],
+    [['--depth', '11'], '--depth (network.depth): invalid option: expected one of 10|18|34|50, got 11. --help lists the options.'],
     [['--epochs', 'abc'], '--epochs (training.epochs): invalid input: expected number, received NaN, got NaN.'],
     [['--models', 'dense,foo'], '--models (models.1): invalid option'],
     [['--top-k', '9'], '--top-k (moe.topK): must be at most the number of experts, 4, got 9.'],

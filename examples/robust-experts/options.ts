@@ -1,70 +1,60 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Config, type DeepPartial, MODEL_NAMES, PRESETS, type Problem, parseConfig, parseNumber } from './config.js';
+import { type Problem, parseConfig } from './config.js';
+import { FLAGS } from './flags.js';
+import { EXPERIMENTS, type ExperimentName } from './presets/index.js';
+import { SCALES, type ScaleName } from './presets/scales.js';
+import { type GridAxis, type Run, expandRuns, shardOf } from './runs.js';
+import type { Config, DeepPartial } from './schema.js';
 
 /** Wrong use of the command line or a config file; exit code 2. */
 export class UsageError extends Error {}
 
-interface Flag {
-  readonly flag: string;
-  readonly value: string;
-  /** Where it lands in the config. */
-  readonly path: readonly string[];
-  readonly parse: (text: string) => unknown;
-  readonly help: string;
-}
-
-const text = (value: string): string => value;
-const list = (value: string): string[] => value.split(',').map((part) => part.trim());
-const number = (value: string): number => parseNumber(value);
-
-const FLAGS: readonly Flag[] = [
-  { flag: 'data', value: 'DIR', path: ['data', 'folder'], parse: text, help: 'folder with train/CLASS/*.jpg and test/CLASS/*.jpg' },
-  { flag: 'train-images', value: 'N', path: ['data', 'trainImages'], parse: number, help: 'training images, balanced over the classes' },
-  { flag: 'test-images', value: 'N', path: ['data', 'testImages'], parse: number, help: 'images attacked on every path' },
-  { flag: 'models', value: 'A,B,…', path: ['models'], parse: list, help: MODEL_NAMES.join(', ') },
-  { flag: 'depth', value: 'N', path: ['network', 'depth'], parse: number, help: 'layers of the ResNet: 10, 18 or 34' },
-  { flag: 'width', value: 'N', path: ['network', 'width'], parse: number, help: 'channels of its first stage (64 in the paper)' },
-  { flag: 'stem', value: 'NAME', path: ['network', 'stem'], parse: text, help: 'cifar (3x3, no pooling) or imagenet (7x7, pooling)' },
-  { flag: 'at', value: 'PLACE', path: ['moe', 'at'], parse: text, help: 'where MoE layers go, e.g. layer4, layer4.1' },
-  { flag: 'experts', value: 'E', path: ['moe', 'numExperts'], parse: number, help: 'experts per MoE layer' },
-  { flag: 'top-k', value: 'K', path: ['moe', 'topK'], parse: number, help: 'experts that run per image' },
-  { flag: 'gate', value: 'NAME', path: ['moe', 'gate'], parse: text, help: 'gap-fc or conv-gap' },
-  { flag: 'balance-weight', value: 'X', path: ['moe', 'balanceWeight'], parse: number, help: 'weight of the balance loss' },
-  { flag: 'noise-std', value: 'X', path: ['moe', 'noiseStd'], parse: number, help: 'router noise while training, in units of the spread of the gates; none with entropy, as in the paper' },
-  { flag: 'epochs', value: 'N', path: ['training', 'epochs'], parse: number, help: 'training epochs' },
-  { flag: 'batch-size', value: 'N', path: ['training', 'batchSize'], parse: number, help: 'images per training step' },
-  { flag: 'learning-rate', value: 'X', path: ['training', 'learningRate'], parse: number, help: 'peak learning rate of SGD with Nesterov momentum 0.9' },
-  { flag: 'weight-decay', value: 'X', path: ['training', 'weightDecay'], parse: number, help: 'weight decay' },
-  { flag: 'train-eps', value: 'EPS', path: ['training', 'eps'], parse: number, help: 'L-inf radius of the training attack, e.g. 8/255; 0 trains on clean images' },
-  { flag: 'train-steps', value: 'N', path: ['training', 'steps'], parse: number, help: 'PGD steps of the training attack' },
-  { flag: 'train-batch-norm', value: 'MODE', path: ['training', 'batchNorm'], parse: text, help: 'statistics during the training attack: running, batch or batch-updating' },
-  { flag: 'eps', value: 'EPS', path: ['evaluation', 'eps'], parse: number, help: 'L-inf radius of the evaluation attacks, e.g. 8/255' },
-  { flag: 'pgd-steps', value: 'N', path: ['evaluation', 'pgdSteps'], parse: number, help: 'steps of PGD' },
-  { flag: 'apgd-steps', value: 'N', path: ['evaluation', 'apgdSteps'], parse: number, help: 'steps of AutoPGD' },
-  { flag: 'eval-batch-size', value: 'N', path: ['evaluation', 'batchSize'], parse: number, help: 'images attacked together' },
-  { flag: 'seed', value: 'N', path: ['seed'], parse: number, help: 'seed of everything random' },
-  { flag: 'backend', value: 'NAME', path: ['backend'], parse: text, help: 'engine: auto, tensorflow, wasm or cpu' },
-  { flag: 'workers', value: 'N', path: ['workers'], parse: number, help: 'processes that work at the same time' },
-];
+const SINGLE = ['quick', 'cifar10'] as const;
 
 export const HELP = `Robust experts: adversarially train a dense and Mixture-of-Experts ResNets, attack every path, compare.
 
 Usage: pnpm start [options]
 
-  --preset NAME            ${Object.keys(PRESETS).join(' or ')} (default quick)
+  --preset NAME            ${SINGLE.join(' or ')}: one run (default quick); or an experiment of many, see below
   --config FILE            JSON with any part of the configuration; flags override it
-  --out DIR                run folder (default runs/PRESET-HASH, the same for the same configuration)
+  --out DIR                run folder (default runs/PRESET-HASH, the same for the same configuration; of an experiment runs/PRESET-SCALE)
 ${FLAGS.map(({ flag, value, help }) => `  ${`--${flag} ${value}`.padEnd(25)}${help}`).join('\n')}
   --help, --version
 
+Experiments, for --preset:
+${Object.entries(EXPERIMENTS).map(([name, { about, rows }]) => `  ${name.padEnd(25)}${about} (${rows.length} models)`).join('\n')}
+
+  --scale NAME             ${Object.keys(SCALES).join(', ')} (default paper)
+  --only A,B,…             only these rows
+  --seeds A,B,…            each row once for each seed
+  --grid FLAG=A,B,…        each row once for each value of an option above; may be given several times, also with the presets of one run
+  --shard I/N              the I-th of N parts, for several processes or machines on one folder
+  --publish DIR            copies config.json, metrics.jsonl and results.json of every finished run there
+  --list                   prints the names of the runs
+
 Interrupt with Ctrl-C; the same command continues where it stopped.`;
 
-export interface Command {
+/** One run with its report. */
+export interface RunCommand {
+  readonly kind: 'run';
   readonly config: Config;
   readonly preset: string;
   readonly out: string | undefined;
 }
+
+/** Many runs, one after the other. */
+export interface SweepCommand {
+  readonly kind: 'sweep';
+  readonly title: string;
+  readonly runs: readonly Run[];
+  readonly out: string;
+  readonly publish: string | undefined;
+  readonly list: boolean;
+}
+
+export type Command = RunCommand | SweepCommand;
 
 function setPath(target: Record<string, unknown>, [key, ...rest]: readonly string[], value: unknown): void {
   if (rest.length === 0) target[key!] = value;
@@ -85,7 +75,9 @@ function readConfigFile(path: string): DeepPartial<Config> {
   }
 }
 
-const isPreset = (name: string): name is keyof typeof PRESETS => Object.hasOwn(PRESETS, name);
+const isSingle = (name: string): name is (typeof SINGLE)[number] => (SINGLE as readonly string[]).includes(name);
+const isExperiment = (name: string): name is ExperimentName => Object.hasOwn(EXPERIMENTS, name);
+const isScale = (name: string): name is ScaleName => Object.hasOwn(SCALES, name);
 
 /** Names a wrong value by its flag, where it has one. */
 function describe({ path, message }: Problem): string {
@@ -94,33 +86,87 @@ function describe({ path, message }: Problem): string {
   return `${flag ? `--${flag.flag} (${place})` : place}: ${message}. --help lists the options.`;
 }
 
+const TEXT_OPTIONS = ['preset', 'config', 'out', 'scale', 'only', 'seeds', 'shard', 'publish'] as const;
+
+interface Arguments {
+  readonly values: Readonly<Record<string, string | boolean | string[] | undefined>>;
+  readonly text: (name: (typeof TEXT_OPTIONS)[number]) => string | undefined;
+}
+
+function readArguments(args: readonly string[]): Arguments {
+  const known = Object.fromEntries([...FLAGS.map(({ flag }) => flag), ...TEXT_OPTIONS].map((flag) => [flag, { type: 'string' as const }]));
+  try {
+    // pnpm passes the separator of `pnpm start -- --flag` on.
+    const given = args[0] === '--' ? args.slice(1) : [...args];
+    const grid = { type: 'string' as const, multiple: true };
+    const { values }: { values: Arguments['values'] } = parseArgs({ args: given, options: { ...known, grid, list: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } });
+    return { values, text: (name) => (values[name] === undefined ? undefined : String(values[name])) };
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message.split('. To specify')[0]}. --help lists the options.`);
+  }
+}
+
+/** `experts=2,4,8` as an axis of a grid. */
+function gridAxis(text: string): GridAxis {
+  const [name = '', list] = text.split('=');
+  const flag = FLAGS.find((candidate) => candidate.flag === name);
+  if (flag === undefined || list === undefined) throw new UsageError(`--grid: must be OPTION=A,B,… with an option of --help, got ${text}.`);
+  const values = list.split(',').map((label) => {
+    const config: Record<string, unknown> = {};
+    setPath(config, flag.path, flag.parse(label));
+    return [label.replaceAll('/', ':'), config as DeepPartial<Config>] as const;
+  });
+  return { flag: name, values };
+}
+
+function sweepCommand(preset: (typeof SINGLE)[number] | ExperimentName, overrides: readonly DeepPartial<Config>[], { values, text }: Arguments): SweepCommand {
+  const scale = text('scale') ?? 'paper';
+  if (!isScale(scale)) throw new UsageError(`--scale: must be one of ${Object.keys(SCALES).join(', ')}, got ${scale}.`);
+  const rows = isExperiment(preset) ? EXPERIMENTS[preset].rows : [{ name: preset, config: {} }];
+  const wanted = text('only')?.split(',');
+  const missing = wanted?.find((name) => !rows.some((row) => row.name === name));
+  if (missing !== undefined) throw new UsageError(`--only: must be rows of ${preset} (${rows.map(({ name }) => name).join(', ')}), got ${missing}.`);
+  const seeds = text('seeds')?.split(',').map(Number) ?? null;
+  const runs = expandRuns({
+    base: isExperiment(preset) ? 'paper' : preset,
+    rows: wanted === undefined ? rows : rows.filter(({ name }) => wanted.includes(name)),
+    scale: SCALES[scale],
+    // Names need no data.
+    overrides: values['list'] === true ? [{ data: { folder: '' } }, ...overrides] : overrides,
+    axes: ((values['grid'] ?? []) as string[]).map(gridAxis),
+    seeds,
+  });
+  if ('problem' in runs) throw new UsageError(`${runs.run}: ${describe(runs.problem)}`);
+  const shard = text('shard') ?? '1/1';
+  const part = shardOf(runs, shard);
+  if (part === undefined) throw new UsageError(`--shard: must be I/N with 1 ≤ I ≤ N, got ${shard}.`);
+  const title = scale === 'paper' ? preset : `${preset}-${scale}`;
+  return { kind: 'sweep', title, runs: part, out: text('out') ?? join('runs', title), publish: text('publish'), list: values['list'] === true };
+}
+
 /**
- * Turns arguments into a complete configuration: preset, then config file, then flags.
+ * Turns arguments into complete configurations: preset, then scale, config file, flags, and grid.
  *
  * @throws {@link UsageError} for an unknown flag, preset or key, or a value that breaks its rule.
  */
 export function parseCommand(args: readonly string[]): Command | 'help' | 'version' {
-  const known = Object.fromEntries([...FLAGS.map(({ flag }) => flag), 'preset', 'config', 'out'].map((flag) => [flag, { type: 'string' as const }]));
-  let values: Record<string, string | boolean | undefined>;
-  try {
-    // pnpm passes the separator of `pnpm start -- --flag` on.
-    const given = args[0] === '--' ? args.slice(1) : [...args];
-    ({ values } = parseArgs({ args: given, options: { ...known, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } }));
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message.split('. To specify')[0]}. --help lists the options.`);
-  }
+  const given = readArguments(args);
+  const { values, text } = given;
   if (values['help'] === true) return 'help';
   if (values['version'] === true) return 'version';
 
-  const file = values['config'] === undefined ? {} : readConfigFile(String(values['config']));
+  const file = text('config') === undefined ? {} : readConfigFile(String(text('config')));
   const overrides: Record<string, unknown> = {};
   for (const { flag, path, parse } of FLAGS) {
     const value = values[flag];
     if (value !== undefined) setPath(overrides, path, parse(String(value)));
   }
-  const preset = String(values['preset'] ?? 'quick');
-  if (!isPreset(preset)) throw new UsageError(`--preset: must be one of ${Object.keys(PRESETS).join(', ')}, got ${preset}.`);
-  const result = parseConfig(preset, file, overrides as DeepPartial<Config>);
+  const preset = text('preset') ?? 'quick';
+  if (!isSingle(preset) && !isExperiment(preset)) throw new UsageError(`--preset: must be one of ${[...SINGLE, ...Object.keys(EXPERIMENTS)].join(', ')}, got ${preset}.`);
+  const layers = [file, overrides as DeepPartial<Config>];
+  const many = ['grid', 'seeds', 'scale', 'only', 'shard', 'list'].some((name) => values[name] !== undefined);
+  if (isExperiment(preset) || many) return sweepCommand(preset, layers, given);
+  const result = parseConfig(preset, ...layers);
   if ('problem' in result) throw new UsageError(describe(result.problem));
-  return { config: result.config, preset, out: values['out'] === undefined ? undefined : String(values['out']) };
+  return { kind: 'run', config: result.config, preset, out: text('out') };
 }

@@ -83,7 +83,7 @@ const moeModels = (results: Results) => results.training.filter(({ moeLayers }) 
 
 function routingFigures(results: Results): Figure[] {
   return moeModels(results).flatMap(({ model, moeLayers, history }) => {
-    const layer = fixedLayer(moeLayers);
+    const layer = fixedLayer(moeLayers, results.config);
     const matrix = gatedOf(results, model).routing?.find((record) => record.layer === layer)?.classByExpert;
     const experts = Array.from({ length: results.config.moe.numExperts }, (_, i) => `expert ${i}`);
     return [

@@ -1,5 +1,6 @@
 import type { TrainHistory } from '@moe/adv-train';
-import type { Config, ModelName } from './config.js';
+import type { LayerRoutingEvaluation } from '@moe/attacks';
+import type { Config, ModelName } from './schema.js';
 import type { RoutePath } from './jobs.js';
 import type { LipschitzRecord } from './lipschitz.js';
 import type { Provenance } from './run-folder.js';
@@ -44,11 +45,71 @@ export interface PathRecord {
   readonly clean: string;
   readonly pgd: string;
   readonly apgd: string;
+  /** PGD without a random start, where it was asked for. */
+  readonly pgdFromImage?: string;
   readonly trust: 'ok' | 'suspect' | 'invalid';
   readonly findings: readonly string[];
   /** Of the deployed model only. */
   readonly routing?: readonly RoutingRecord[];
   readonly examples?: readonly ExampleImage[];
+}
+
+/** One attack on the first so many of the images that every path was attacked on. */
+export interface AuditedPath {
+  readonly path: RoutePath;
+  readonly attack: string;
+  readonly images: number;
+  /** Flags as in {@link PathRecord}. */
+  readonly robust: string;
+  readonly trust: PathRecord['trust'];
+  readonly findings: readonly string[];
+}
+
+/** The strongest attacks, in `models/MODEL/audit.json`. */
+export interface AuditRecord {
+  readonly model: ModelName;
+  /** AutoAttack on the deployed model and on the expert that withstood most, attacks on routing on the deployed model. */
+  readonly attacks: readonly AuditedPath[];
+  /** Of each MoE layer: whether routes can be flipped, how they change under attack, and each expert alone. */
+  readonly layers: readonly LayerRoutingEvaluation[];
+}
+
+/** The paper's train-mode AutoPGD beside the same points scored as deployed, in `models/MODEL/legacy.json`. */
+export interface LegacyRecord {
+  readonly model: ModelName;
+  readonly images: number;
+  readonly scores: readonly {
+    readonly batchSize: number;
+    /** Share right when the network is scored in evaluation mode. */
+    readonly evaluationMode: number;
+    /** Share right in training mode: batch statistics, noisy gates, running statistics moved by every batch that is scored. */
+    readonly trainingMode: number;
+  }[];
+}
+
+/** What the gate of an MoE layer does with clean test images. */
+export interface GateProbe {
+  readonly layer: string;
+  /** Images by gate probability in ten bins on [0, 1], for each expert. */
+  readonly histogram: readonly (readonly number[])[];
+  /** Share of the images that both experts serve, `[experts][experts]`. */
+  readonly pairs: readonly (readonly number[])[];
+  /** Scores of the first images, `[images][experts]`, and their labels. */
+  readonly logits: readonly (readonly number[])[];
+  readonly labels: readonly number[];
+  /** How much the pixels of an image move the gate of an expert: |∂ ce(gate, expert) / ∂x|, summed over channels. */
+  readonly sensitivity: readonly { readonly image: number; readonly label: number; readonly expert: number; readonly gate: number; readonly max: number; readonly map: string }[];
+}
+
+/** What a finished model does with clean test images, in `models/MODEL/probe.json`. */
+export interface ProbeRecord {
+  readonly model: ModelName;
+  readonly images: number;
+  /** `[class][predicted class]`. */
+  readonly confusion: readonly (readonly number[])[];
+  /** Share right with another number of experts per image, where the router allows it. */
+  readonly byTopK: readonly { readonly topK: number; readonly accuracy: number }[];
+  readonly gates: readonly GateProbe[];
 }
 
 export interface Results {
@@ -58,5 +119,8 @@ export interface Results {
   readonly provenance: Provenance & { readonly engine: string };
   readonly training: readonly TrainingRecord[];
   readonly paths: readonly PathRecord[];
+  readonly audits: readonly AuditRecord[];
+  readonly legacy: readonly LegacyRecord[];
+  readonly probes: readonly ProbeRecord[];
   readonly findings: readonly string[];
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFileBounded, writeFileAtomic } from '@moe/core/node';
 import { version_core as tfjsVersion } from '@tensorflow/tfjs-core';
-import type { Config } from './config.js';
+import type { Config } from './schema.js';
 import { files } from './jobs.js';
 import { UsageError } from './options.js';
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Config } from './config.js';
+import type { Config } from './schema.js';
 import { type Job, costOf, isFinished, isReady, jobName, jobsOf } from './jobs.js';
 import type { Notice, Order } from './messages.js';
 import type { Progress } from './progress.js';
@@ -15,6 +15,9 @@ export class JobError extends Error {
   }
 }
 
+/** What shows how far the jobs are. */
+export type ProgressSink = Pick<Progress, 'start' | 'update' | 'finishJob' | 'log'>;
+
 interface Worker {
   readonly process: ChildProcess;
   job: Job | undefined;
@@ -26,7 +29,7 @@ interface Worker {
  * @returns Whether all jobs are finished; false after an abort, which lets every worker save its state first.
  * @throws {@link JobError} of the first job that fails, after the other workers have saved theirs.
  */
-export function runJobs(config: Config, folder: string, progress: Progress, signal: AbortSignal): Promise<boolean> {
+export function runJobs(config: Config, folder: string, progress: ProgressSink, signal: AbortSignal): Promise<boolean> {
   const all = jobsOf(config);
   const waiting = all.filter((job) => !isFinished(folder, job));
   progress.start(all.reduce((sum, job) => sum + costOf(config, job), 0), all.filter((job) => !waiting.includes(job)).reduce((sum, job) => sum + costOf(config, job), 0));
@@ -46,7 +49,7 @@ export function runJobs(config: Config, folder: string, progress: Progress, sign
     const assign = (): void => {
       for (const worker of workers) {
         if (worker.job !== undefined || failure || signal.aborted) continue;
-        const next = waiting.findIndex((job) => isReady(folder, job));
+        const next = waiting.findIndex((job) => isReady(config, folder, job));
         if (next < 0) continue;
         [worker.job] = waiting.splice(next, 1);
         send(worker, { type: 'run', job: worker.job!, config, folder });

@@ -1,6 +1,7 @@
-import type { ModelName } from './config.js';
+import { expectOneOf } from '@moe/core';
 import { type RoutePath, isDense } from './jobs.js';
 import type { PathRecord, Results } from './results.js';
+import type { Config, ModelName } from './schema.js';
 
 /** One attacked path, as numbers. */
 export interface PathSummary {
@@ -20,7 +21,6 @@ export interface PathSummary {
   readonly isRobustExpert: boolean;
 }
 
-
 /** Images that are right, among flags of one character each. */
 export const countRight = (flags: string): number => flags.replaceAll('0', '').length;
 
@@ -31,13 +31,17 @@ export const isValid = ({ trust }: PathRecord): boolean => trust !== 'invalid';
 
 export const gatedOf = (results: Results, model: ModelName): PathRecord => results.paths.find((record) => record.model === model && record.path === 'gated')!;
 
-/** The MoE layer whose experts are fixed in turn, as in the paper's fixed-expert evaluation: the last one on the main path. */
-export const fixedLayer = (moeLayers: readonly string[]): string => moeLayers.findLast((name) => !name.includes('downsample'))!;
+/** The MoE layer whose experts are fixed in turn, as in the paper's fixed-expert evaluation: the last one on the main path unless one is named. */
+export function fixedLayer(moeLayers: readonly string[], { evaluation: { fixedLayer: wanted } }: Config): string {
+  if (wanted === null) return moeLayers.findLast((name) => !name.includes('downsample'))!;
+  expectOneOf('evaluation', 'fixedLayer', wanted, moeLayers);
+  return wanted;
+}
 
 /** Share of test images per expert in the layer whose experts are fixed. */
 export function expertShares(results: Results, model: ModelName): readonly number[] | undefined {
   const layers = results.training.find((record) => record.model === model)!.moeLayers;
-  return layers.length === 0 ? undefined : gatedOf(results, model).routing?.find(({ layer }) => layer === fixedLayer(layers))?.share;
+  return layers.length === 0 ? undefined : gatedOf(results, model).routing?.find(({ layer }) => layer === fixedLayer(layers, results.config))?.share;
 }
 
 export function summarise(results: Results): PathSummary[] {

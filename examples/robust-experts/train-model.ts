@@ -1,15 +1,14 @@
-import { cosine, pgdAdversarial, saveWeights, sgd, standard, train } from '@moe/adv-train';
+import { saveWeights, train } from '@moe/adv-train';
 import { fileCheckpoint } from '@moe/adv-train/node';
-import { pgd } from '@moe/attacks';
-import { jit } from '@moe/backend';
 import { createRng } from '@moe/core';
 import { writeFileAtomic } from '@moe/core/node';
-import { batches, randomCrop, randomHorizontalFlip } from '@moe/datasets';
-import type { Config, ModelName } from './config.js';
-import { trainingData } from './data.js';
-import { files, isDense } from './jobs.js';
+import { batches } from '@moe/datasets';
+import type { Config, ModelName } from './schema.js';
+import { augmentations, trainingData } from './data.js';
+import { files } from './jobs.js';
 import { lipschitzBounds } from './lipschitz.js';
 import { buildModel } from './model.js';
+import { objectiveOf, optimizerOf, scheduleOf } from './recipe.js';
 import type { TrainingRecord } from './results.js';
 import { writeJson } from './run-folder.js';
 
@@ -21,22 +20,13 @@ export interface JobContext {
   readonly log: (text: string) => void;
 }
 
-/** Madry's adversarial training (arXiv 1706.06083) with the attack of the configuration; standard training at eps 0. */
-function objective(name: ModelName, { training: { eps, steps, batchNorm } }: Config) {
-  if (eps === 0) return standard();
-  // Gates are read on the host, and the other modes of batch norm write running statistics or draw noise. Evaluations are not compiled: their batches shrink, and each size would be anew.
-  const compiled = isDense(name) && batchNorm === 'running' ? { compile: jit } : {};
-  return pgdAdversarial({ attack: pgd({ eps, steps, stepSize: (2.5 * eps) / steps, start: 'uniform', goal: 'maxLoss', ...compiled }), batchNorm });
-}
-
 /** Trains one model, continuing from its checkpoint if there is one. */
 export async function trainModel(name: ModelName, { config, folder, signal, onProgress, log }: JobContext): Promise<void> {
   const data = await trainingData(config);
-  const { batchSize, epochs, learningRate, weightDecay } = config.training;
+  const { batchSize, epochs } = config.training;
   const model = buildModel(name, config, data);
   const rng = createRng(config.seed).stream('data/order');
-  const padding = config.data.augmentPadding;
-  const augment = padding === null ? [] : [randomCrop({ padding }), randomHorizontalFlip()];
+  const augment = augmentations(config);
   const batchesPerEpoch = Math.ceil(data.length / batchSize);
 
   const { history } = await train({
@@ -45,9 +35,9 @@ export async function trainModel(name: ModelName, { config, folder, signal, onPr
     data: (epoch) => batches(data, { batchSize, rng, epoch, augment }),
     batchesPerEpoch,
     epochs,
-    objective: objective(name, config),
-    optimizer: sgd({ momentum: 0.9, nesterov: true, weightDecay }),
-    schedule: cosine({ base: learningRate, min: 0, per: 'step' }),
+    objective: objectiveOf(name, config),
+    optimizer: optimizerOf(config),
+    schedule: scheduleOf(config),
     seed: config.seed,
     identity: { model: name, data: data.name, network: config.network, moe: config.moe },
     checkpoint: fileCheckpoint(files.checkpoint(folder, name)),
@@ -61,7 +51,7 @@ export async function trainModel(name: ModelName, { config, folder, signal, onPr
 
   await writeFileAtomic(files.weights(folder, name), await saveWeights(model.weights));
   const moeLayers = model.view.moeLayers.map((layer) => layer.name);
-  const record: TrainingRecord = { model: name, parameters: model.parameters, macs: model.macs, moeLayers, lipschitz: lipschitzBounds(model.network, moeLayers.length), history };
+  const record: TrainingRecord = { model: name, parameters: model.parameters, macs: model.macs, moeLayers, lipschitz: lipschitzBounds(name, config, model.network, moeLayers.length), history };
   await writeJson(files.training(folder, name), record);
   model.network.dispose();
 }

@@ -1,10 +1,13 @@
 // One process of the experiment: receives jobs from the main process, one at a time.
 import { isMoeError } from '@moe/core';
+import { auditModel } from './audit.js';
 import { type Engine, startEngine } from './engine.js';
 import { evaluatePath } from './evaluate-path.js';
-import { stateOf } from './jobs.js';
+import { type Job, stateOf } from './jobs.js';
+import { legacyScores } from './legacy.js';
 import type { Notice, Order } from './messages.js';
-import { trainModel } from './train-model.js';
+import { probeModel } from './probe.js';
+import { type JobContext, trainModel } from './train-model.js';
 
 let abort = new AbortController();
 let engine: Promise<Engine> | undefined;
@@ -12,6 +15,21 @@ let engine: Promise<Engine> | undefined;
 const tell = (notice: Notice): void => {
   process.send?.(notice);
 };
+
+function work(job: Job, context: JobContext): Promise<void> {
+  switch (job.kind) {
+    case 'train':
+      return trainModel(job.model, context);
+    case 'evaluate':
+      return evaluatePath(job.model, job.path, context);
+    case 'audit':
+      return auditModel(job.model, context);
+    case 'legacy':
+      return legacyScores(job.model, context);
+    case 'probe':
+      return probeModel(job.model, context);
+  }
+}
 
 async function run({ job, config, folder }: Order & { type: 'run' }): Promise<Notice> {
   abort = new AbortController();
@@ -25,7 +43,7 @@ async function run({ job, config, folder }: Order & { type: 'run' }): Promise<No
   try {
     engine ??= startEngine(config);
     tell({ type: 'engine', text: (await engine).text });
-    await (job.kind === 'train' ? trainModel(job.model, context) : evaluatePath(job.model, job.path, context));
+    await work(job, context);
     return { type: 'done' };
   } catch (error) {
     if (isMoeError(error, 'ABORTED')) return { type: 'aborted' };
