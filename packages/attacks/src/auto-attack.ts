@@ -7,12 +7,13 @@ import type { AttackNorm } from './geometry/geometry.js';
 import type { CombinedOptions } from './combinators/combined.js';
 import { sequence } from './combinators/sequence.js';
 import { withEot } from './combinators/with-eot.js';
+import type { PerExample } from './internal/per-example.js';
 import { routingParts } from './moe/routing-attacks.js';
 import { square } from './square.js';
 
 export interface AutoAttackOptions {
-  /** Radius of the ball, in input units. */
-  readonly eps: number;
+  /** Radius of the ball, in input units, of all examples or by example id. */
+  readonly eps: PerExample;
   /** @defaultValue 'Linf' */
   readonly norm?: AttackNorm;
   /** Range of valid inputs. @defaultValue [0, 1] */

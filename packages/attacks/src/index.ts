@@ -45,6 +45,7 @@ export { type DeepFoolOptions, deepFool } from './minimum-norm/deep-fool.js';
 export { type FmnOptions, fmn } from './minimum-norm/fmn.js';
 export { type MinimalEpsAttack, type MinimalEpsOptions, type MinimalEpsPerturbation, type RecordedMinimalEps, minimalEps } from './minimum-norm/minimal-eps.js';
 export type { MinimumNormAttack, MinimumNormOptions, MinimumNormPerturbation, RecordedMinimumNorm } from './minimum-norm/minimum-norm-attack.js';
+export { type AuxiliaryLossOptions, auxiliaryLoss } from './moe/auxiliary-loss.js';
 export { type ExpertStart, type ExpertTargetedOptions, type TwoPhaseOptions, expertTargeted, twoPhase } from './moe/expert-targeted.js';
 export { type AffineRouter, flipDistance } from './moe/flip-distance.js';
 export { type FlipRoutesOptions, type FlippedRoutes, flipRoutes } from './moe/flip-routes.js';

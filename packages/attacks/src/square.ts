@@ -5,6 +5,7 @@ import { createBest, keepBest } from './internal/best.js';
 import { compiledPasses } from './internal/compiled-passes.js';
 import { imageOf } from './internal/image.js';
 import { type GradientAttackOptions, type Recorded, expectSharedOptions, freeze, nameOf } from './internal/options.js';
+import { rowsOf } from './internal/per-example.js';
 import { type Task, exampleRng, pickRows, rowOf } from './internal/problem.js';
 import { dipoleMoves } from './internal/square-dipoles.js';
 import { stripeMoves } from './internal/square-linf.js';
@@ -58,9 +59,10 @@ export function square(options: SquareOptions): QueryAttack<Recorded<SquareOptio
 
 function* search(task: Task, options: Recorded<SquareOptions>): Search {
   const { inputs, rows, size, context, caller } = task;
-  const { norm, queries, firstShare, restarts } = options;
+  const { norm, bounds, queries, firstShare, restarts } = options;
   const image = imageOf(task);
-  const { start, propose } = norm === 'Linf' ? stripeMoves(options, image) : dipoleMoves(norm, options, image);
+  const { start, propose } = norm === 'Linf' ? stripeMoves(bounds, image) : dipoleMoves(norm, bounds, image);
+  const radii = rowsOf(task, 'eps', options.eps);
   const best = createBest(task);
   const all = Array.from({ length: rows }, (_, row) => row);
   keepBest(task, best, inputs, all, yield { points: inputs.slice(), rows: all }, 'misclassify');
@@ -81,8 +83,8 @@ function* search(task: Task, options: Recorded<SquareOptions>): Search {
       const share = shareAt(query, queries, firstShare);
       for (const row of batch) {
         const [clean, candidate] = [rowOf(inputs, row, size), rowOf(candidates, row, size)];
-        if (query === 0) start(clean, streamOf(row), candidate);
-        else propose(clean, rowOf(current.points, row, size), share, streamOf(row).at(query), candidate);
+        if (query === 0) start(clean, radii[row]!, streamOf(row), candidate);
+        else propose(clean, radii[row]!, rowOf(current.points, row, size), share, streamOf(row).at(query), candidate);
       }
       const judged = yield { points: pickRows(candidates, batch, size), rows: batch };
       const meanLoss = keepBest(task, current, candidates, batch, judged, 'misclassify', best.wrong);

@@ -14,8 +14,8 @@ export interface VMoePgdOptions {
  *
  * @remarks
  * Steps of eps / steps along the sign of the gradient of the cross entropy, from the clean input, for inputs in [-1, 1]; the last point counts. It is weak: steps of 2.5 · eps / steps,
- * a random start and the best point are usual. Points may leave [-1, 1] by eps, as they do there, so `evaluate` refuses them: judge what `perturb` gives. Differs from the
- * released code, whose option to attack the balance losses too is off by default, in having none.
+ * a random start and the best point are usual. Points may leave [-1, 1] by eps, as they do there, so `evaluate` refuses them: judge what `perturb` gives. The released
+ * code can attack the balance losses too, which is off by default: see {@link auxiliaryLoss}.
  *
  * @returns `pgd` with these options, named `pgd:v-moe`.
  * @throws {@link ArgumentError} if an option is unknown or out of range.

@@ -100,7 +100,7 @@ function* search(task: Task, { eps, norm, bounds, queries, firstEstimate }: Fill
     const normals = yield* estimateNormals(task, norm, bounds, points, batch, radii, step, estimateSize(step));
     arrived = yield* jump(task, norm, bounds, points, batch, normals, lengths.map((length) => length / Math.sqrt(step + 1)), (row) => affords(row, 1 + halving.most));
   }
-  const fooled = Uint8Array.from(nearest.distances, (away) => Number(away <= (eps ?? Number.MAX_VALUE)));
+  const fooled = Uint8Array.from(all, (row) => Number(nearest.found(row)));
   return { points: nearest.result(), wrong: fooled, loss: Float64Array.from(fooled) };
 }
 

@@ -5,8 +5,11 @@ import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
 import { furthestChange, projectHyperplane } from '../geometry/hyperplane.js';
 import { compactRows } from '../internal/compact.js';
 import { measure } from '../internal/measure.js';
-import { type BestPoints, type Problem, rowOf } from '../internal/problem.js';
+import { type PerExample, ballsOf } from '../internal/per-example.js';
+import { type Problem, rowOf } from '../internal/problem.js';
 import { cwRow } from '../losses/cw-loss.js';
+import { type Way, straightWay } from '../minimum-norm/boundary.js';
+import { type Nearest, createNearest } from '../minimum-norm/nearest.js';
 import { type Boundaries, createBoundaries, findBoundaries } from './boundary.js';
 
 // Croce & Hein 2020, Sec. 3 and released code.
@@ -16,34 +19,37 @@ const BACKWARD = 0.9;
 const LEAST_DISTANCE = 1e-8;
 
 /** One run of FAB over the rows that still stand. */
-export interface Approach extends Ball {
+export interface Approach {
+  /** Radius of the balls; without, there are none, and every row takes all steps. */
+  readonly eps?: PerExample;
   readonly norm: AttackNorm;
+  readonly bounds: Bounds;
   readonly steps: number;
   /** Classes to make for: of each list, every row takes its own; where there are several, the one whose boundary looks nearest. */
   readonly aims: readonly Int32Array[];
   /** First points, row-major `[B,D]`; written to. */
   readonly points: Float32Array;
   readonly standing: readonly number[];
-  readonly best: BestPoints;
+  /** Nearest misclassified points of all runs. */
+  readonly nearest: Nearest;
   /** Number of this run, and of all, for progress. */
   readonly run: number;
   readonly runs: number;
 }
 
-/** Nearest misclassified point of each row that was met so far, and how far away it is. */
-interface Nearest {
-  readonly points: Float32Array;
-  readonly distances: Float64Array;
-}
-
-/** Walks every row towards its boundary, then along the way to the nearest point found; takes over the first point within `eps`. */
+/** Walks every row towards its boundary, then along the way to the nearest point found; a row with `eps` stops at the first point within it. */
 export function approach(problem: Problem, options: Approach): void {
   const { inputs, size, rows, caller, context } = problem;
-  const { norm, bounds, steps, aims, points, best, run, runs } = options;
+  const { norm, bounds, steps, aims, points, run, runs } = options;
   const boundaries = createBoundaries(problem);
-  const nearest: Nearest = { points: inputs.slice(), distances: new Float64Array(rows).fill(Infinity) };
+  // The edge of the ball is tried towards what this run met, wherever others have been.
+  const own = createNearest(problem, norm, new Uint8Array(rows), undefined);
   const move = mover(norm, bounds, size);
-  const active = (row: number): boolean => best.wrong[row] === 0;
+  const active = options.nearest.open;
+  const meet = (row: number, point: Float32Array): void => {
+    own.meet(row, point);
+    options.nearest.meet(row, point);
+  };
   let batch = compactRows(options.standing, active);
 
   for (let step = 0; step < steps && batch.length > 0; step++) {
@@ -53,7 +59,7 @@ export function approach(problem: Problem, options: Approach): void {
       if (!active(row)) continue;
       const [point, clean] = [rowOf(points, row, size), rowOf(inputs, row, size)];
       // A start, or a point stepped back to, may be misclassified itself.
-      if (boundaries.wrong[row] === 1) meet(problem, options, nearest, row, point);
+      if (boundaries.wrong[row] === 1) meet(row, point);
       if (active(row)) move(point, clean, boundaries, row);
     }
     const judged = measure(problem, cwRow, points, batch, false);
@@ -64,15 +70,20 @@ export function approach(problem: Problem, options: Approach): void {
       count++;
       if (judged.wrong[i] === 0) return;
       const [point, clean] = [rowOf(points, row, size), rowOf(inputs, row, size)];
-      meet(problem, options, nearest, row, point);
+      meet(row, point);
       for (let k = 0; k < size; k++) point[k] = clean[k]! + BACKWARD * (point[k]! - clean[k]!);
     });
     context.onStep?.({ step: run * steps + step, steps: runs * steps, meanLoss: total / Math.max(count, 1) });
     batch = compactRows(batch, active);
   }
-  tryEdge(problem, options, nearest);
-  tryFurthest(problem, options, nearest, boundaries);
+  if (options.eps === undefined) return;
+  const balls = ballsOf(problem, options.eps, bounds);
+  tryEdge(problem, options, balls, own);
+  tryFurthest(problem, options, balls, own, boundaries);
 }
+
+/** The ways to the nearest points, which are halved at last where there are no balls. */
+export const wayOf = (problem: Problem, { eps, norm }: Pick<Approach, 'eps' | 'norm'>, nearest: Nearest): Way | undefined => (eps === undefined ? straightWay(problem, norm, nearest.points) : undefined);
 
 /** A step towards the boundary, biased towards the point of it that is nearest to the clean input. */
 function mover(norm: AttackNorm, bounds: Bounds, size: number): (point: Float32Array, clean: Float32Array, boundaries: Boundaries, row: number) => void {
@@ -96,64 +107,51 @@ function mover(norm: AttackNorm, bounds: Bounds, size: number): (point: Float32A
   };
 }
 
-/** Notes a misclassified point; within `eps` its row is done. */
-function meet({ inputs, size }: Problem, options: Approach, nearest: Nearest, row: number, point: Float32Array): void {
-  const { distance, project } = GEOMETRIES[options.norm];
-  const { best, eps } = options;
-  const clean = rowOf(inputs, row, size);
-  const away = distance(point, clean);
-  if (away < nearest.distances[row]!) {
-    nearest.distances[row] = away;
-    rowOf(nearest.points, row, size).set(point);
-  }
-  if (away > eps || best.wrong[row] === 1) return;
-  best.wrong[row] = 1;
-  project(point, clean, options, rowOf(best.points, row, size));
-}
-
 /** Where the way to the nearest point found leaves the ball, for rows where that point was not near enough. */
-function tryEdge(problem: Problem, options: Approach, nearest: Nearest): void {
-  tryOnce(problem, options, nearest, (row, point, clean) => {
-    const end = rowOf(nearest.points, row, problem.size);
-    const share = Math.min(1, options.eps / nearest.distances[row]!);
+function tryEdge(problem: Problem, options: Approach, balls: readonly Ball[], own: Nearest): void {
+  tryOnce(problem, options, balls, own, (row, point, clean) => {
+    const end = rowOf(own.points, row, problem.size);
+    const share = Math.min(1, balls[row]!.eps / own.distances[row]!);
     for (let k = 0; k < point.length; k++) point[k] = clean[k]! + share * (end[k]! - clean[k]!);
   });
 }
 
 /** The point of the ball that goes furthest beyond the boundary as linearised at the nearest point found; where bounds are met, it lies off the way there. */
-function tryFurthest(problem: Problem, options: Approach, nearest: Nearest, boundaries: Boundaries): void {
-  const { norm, eps, bounds } = options;
-  const batch = compactRows(options.standing, isOpen(options, nearest));
+function tryFurthest(problem: Problem, options: Approach, balls: readonly Ball[], own: Nearest, boundaries: Boundaries): void {
+  const batch = compactRows(options.standing, isOpen(options, own));
   if (batch.length === 0) return;
-  findBoundaries(problem, norm, options.aims, nearest.points, batch, boundaries);
-  tryOnce(problem, options, nearest, (row, point, clean) => {
-    furthestChange(norm, clean, rowOf(boundaries.normals, row, problem.size), eps, bounds, point);
+  findBoundaries(problem, options.norm, options.aims, own.points, batch, boundaries);
+  tryOnce(problem, options, balls, own, (row, point, clean) => {
+    const { eps, bounds } = balls[row]!;
+    furthestChange(options.norm, clean, rowOf(boundaries.normals, row, problem.size), eps, bounds, point);
     for (let k = 0; k < point.length; k++) point[k]! += clean[k]!;
   });
 }
 
 const isOpen =
-  ({ best }: Approach, { distances }: Nearest) =>
+  ({ nearest }: Approach, { distances }: Nearest) =>
   (row: number): boolean =>
-    best.wrong[row] === 0 && distances[row]! < Infinity;
+    nearest.open(row) && distances[row]! < Infinity;
 
 /** One more point for every row that still stands and was misclassified somewhere. */
-function tryOnce(problem: Problem, options: Approach, nearest: Nearest, place: (row: number, point: Float32Array, clean: Float32Array) => void): void {
+function tryOnce(problem: Problem, options: Approach, balls: readonly Ball[], own: Nearest, place: (row: number, point: Float32Array, clean: Float32Array) => void): void {
   const { inputs, size } = problem;
-  const { best, norm, points } = options;
-  const open = isOpen(options, nearest);
+  const { nearest, norm, points } = options;
+  const { project, distance } = GEOMETRIES[norm];
+  const open = isOpen(options, own);
   const batch = compactRows(options.standing, open);
   if (batch.length === 0) return;
   for (const row of batch) {
     if (!open(row)) continue;
     const [point, clean] = [rowOf(points, row, size), rowOf(inputs, row, size)];
     place(row, point, clean);
-    GEOMETRIES[norm].project(point, clean, options, point);
+    project(point, clean, balls[row]!, point);
   }
   const { wrong } = measure(problem, cwRow, points, batch, false);
   batch.forEach((row, i) => {
     if (!open(row) || wrong[i] === 0) return;
-    best.wrong[row] = 1;
-    rowOf(best.points, row, size).set(rowOf(points, row, size));
+    const point = rowOf(points, row, size);
+    // Projected points lie in the ball but for rounding.
+    nearest.meet(row, point, Math.min(distance(point, rowOf(inputs, row, size)), balls[row]!.eps));
   });
 }

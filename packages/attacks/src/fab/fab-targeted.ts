@@ -1,15 +1,16 @@
-import { type Attack, expectInteger, expectKnownKeys } from '@moe/core';
-import { attackTargets } from '../internal/attack-targets.js';
+import { expectInteger } from '@moe/core';
+import { compactRows } from '../internal/compact.js';
 import { compiledPasses } from '../internal/compiled-passes.js';
-import { type GradientAttackOptions, type Recorded, expectSharedOptions, freeze, nameOf } from '../internal/options.js';
-import { createProblem } from '../internal/problem.js';
-import { approach } from './approach.js';
+import { freeze, nameOf } from '../internal/options.js';
+import { rankTargets } from '../internal/rank-targets.js';
+import { gradientSearch } from '../minimum-norm/gradient-search.js';
+import type { MinimumNormAttack } from '../minimum-norm/minimum-norm-attack.js';
+import { approach, wayOf } from './approach.js';
+import { type FabSharedOptions, type RecordedFab, fabOptions } from './options.js';
 
-export interface FabTargetedOptions extends Omit<GradientAttackOptions, 'loss'> {
+export interface FabTargetedOptions extends FabSharedOptions {
   /** How many classes are aimed at, one after the other, most likely first; all others where there are fewer. @defaultValue 9 */
   readonly targets?: number;
-  /** Steps for one target. @defaultValue 100 */
-  readonly steps?: number;
 }
 
 /**
@@ -25,22 +26,25 @@ export interface FabTargetedOptions extends Omit<GradientAttackOptions, 'loss'> 
  * @example
  * const attack = fabTargeted({ eps: 8 / 255, steps: 50 });
  */
-export function fabTargeted(options: FabTargetedOptions): Attack<Recorded<FabTargetedOptions>> {
-  expectKnownKeys('fabTargeted', options, ['eps', 'norm', 'bounds', 'label', 'compile', 'targets', 'steps']);
-  const { eps, norm = 'Linf', bounds = [0, 1], label = '', compile, targets = 9, steps = 100 } = options;
-  expectSharedOptions('fabTargeted', { eps, norm, loss: 'ce', bounds, label }, compile);
+export function fabTargeted(options: FabTargetedOptions = {}): MinimumNormAttack<RecordedFab<FabTargetedOptions>> {
+  const shared = fabOptions('fabTargeted', options, ['targets']);
+  const { targets = 9 } = options;
   expectInteger('fabTargeted', 'targets', targets, 1);
-  expectInteger('fabTargeted', 'steps', steps, 1);
-  const filled = freeze({ eps, norm, bounds, label, targets, steps });
-  const name = nameOf('fabTargeted', label);
-  const passesOf = compiledPasses(name, 'targeted-cw', compile);
-  return Object.freeze<Attack<Recorded<FabTargetedOptions>>>({
+  const filled = freeze({ ...shared, targets });
+  const name = nameOf('fabTargeted', filled.label);
+  return gradientSearch(
     name,
-    options: filled,
-    access: 'gradient',
-    perturb(model, inputs, labels, context) {
-      const problem = createProblem(name, model, inputs, labels, context, filled.bounds, passesOf);
-      return attackTargets(problem, targets, ({ problem: aimed, aims, ...run }) => approach(aimed, { ...filled, ...run, aims: [aims], points: problem.inputs.slice() }));
+    filled,
+    (problem, nearest, clean) => {
+      let standing: readonly number[] = Array.from({ length: problem.rows }, (_, row) => row);
+      const ranked = rankTargets(clean.logits, problem.labels, targets);
+      for (const [run, aims] of ranked.entries()) {
+        standing = compactRows(standing, nearest.open);
+        if (standing.length === 0) break;
+        approach(problem, { ...filled, aims: [aims], points: problem.inputs.slice(), standing, nearest, run, runs: ranked.length });
+      }
+      return wayOf(problem, filled, nearest);
     },
-  });
+    compiledPasses(name, 'targeted-cw', options.compile),
+  );
 }

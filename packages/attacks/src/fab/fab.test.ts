@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { apgd } from '../apgd.js';
 import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
 import { projectHyperplane } from '../geometry/hyperplane.js';
+import { describeMinimumNormAttack } from '../testing/describe-minimum-norm-attack.js';
 import { linearModel } from '../testing/models.js';
 import { fab } from './fab.js';
 import { fabTargeted } from './fab-targeted.js';
@@ -95,3 +96,9 @@ describe('fab', () => {
     expect(() => fab({ eps: 1, targets: 3 } as never)).toThrow(/unknown option 'targets'/);
   });
 });
+
+for (const norm of NORMS) {
+  const traits = { norm, tolerance: 2e-4, boxTolerance: 2e-3, prefix: false, classes: 3, models: 3 } as const;
+  describeMinimumNormAttack(`fab ${norm}`, ({ eps, effort }) => fab({ ...(eps !== undefined && { eps }), norm, steps: 20 * effort }), traits);
+  describeMinimumNormAttack(`fabTargeted ${norm}`, ({ eps, effort }) => fabTargeted({ ...(eps !== undefined && { eps }), norm, steps: 20 * effort }), traits);
+}

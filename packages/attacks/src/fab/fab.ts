@@ -1,20 +1,19 @@
 // Shapes: B batch, D numbers of one example.
-import { type Attack, expectInteger, expectKnownKeys } from '@moe/core';
+import { expectInteger } from '@moe/core';
 import { GEOMETRIES } from '../geometry/geometry.js';
-import { createBest, keepBest } from '../internal/best.js';
 import { compactRows } from '../internal/compact.js';
-import { marginOfBest } from '../internal/margin-of-best.js';
-import { measure } from '../internal/measure.js';
 import { compiledPasses } from '../internal/compiled-passes.js';
-import { type GradientAttackOptions, type Recorded, expectSharedOptions, freeze, nameOf } from '../internal/options.js';
-import { type BestPoints, type Problem, createProblem, exampleRng, rowOf, toPerturbation } from '../internal/problem.js';
-import { cwRow } from '../losses/cw-loss.js';
-import { approach } from './approach.js';
+import { freeze, nameOf } from '../internal/options.js';
+import { rowsOf } from '../internal/per-example.js';
+import { type Problem, exampleRng, rowOf } from '../internal/problem.js';
+import { gradientSearch } from '../minimum-norm/gradient-search.js';
+import type { MinimumNormAttack } from '../minimum-norm/minimum-norm-attack.js';
+import type { Nearest } from '../minimum-norm/nearest.js';
+import { approach, wayOf } from './approach.js';
+import { type FabSharedOptions, type RecordedFab, fabOptions } from './options.js';
 
-export interface FabOptions extends Omit<GradientAttackOptions, 'loss'> {
-  /** Steps of one restart. @defaultValue 100 */
-  readonly steps?: number;
-  /** Independent runs; the first starts at the input, later ones on the surface of the ball of half the radius and attack only what still stands. @defaultValue 1 */
+export interface FabOptions extends FabSharedOptions {
+  /** Independent runs; the first starts at the input, later ones halfway to `eps`, or to the nearest point found, and attack only what still stands. @defaultValue 1 */
   readonly restarts?: number;
 }
 
@@ -23,12 +22,14 @@ export interface FabOptions extends Omit<GradientAttackOptions, 'loss'> {
  *
  * @remarks
  * Each step moves towards the hyperplane where some class ties with the true one, of all classes the one that looks nearest, biased towards the clean input (at most 0.1), with overshoot
- * 1.05; from a misclassified point it steps back by a tenth of the way. Not led by a loss, so it finds what attacks with vanishing gradients of the loss miss. A row stops as soon as a
- * misclassified point lies within `eps`; at last two points on the edge of the ball are tried: on the way to the nearest one found, and furthest beyond the boundary linearised there. A step costs a forward and a backward pass for every wrong class,
- * and a forward pass. The reported loss is the margin at the returned input; where nothing within `eps` was found, that is the clean input.
+ * 1.05; from a misclassified point it steps back by a tenth of the way. Not led by a loss, so it finds what attacks with vanishing gradients of the loss miss. A step costs a forward and a
+ * backward pass for every wrong class, and a forward pass.
  *
- * Differs from AutoAttack: exact projections onto hyperplane and bounds, early stop, the last tries (the paper halves the way instead), points tested before they are left too; in L1, sparse
- * random starts.
+ * With `eps` a row stops as soon as a misclassified point lies within it; at last two points on the edge of the ball are tried: on the way to the nearest one found, and furthest beyond the
+ * boundary linearised there. Without, every row takes all steps, and at last the way to the nearest point found is halved, in eleven forward passes as a rule. The reported loss is the margin
+ * at the returned input; where nothing was found (within `eps`), that is the clean input.
+ *
+ * Differs from AutoAttack: exact projections onto hyperplane and bounds, early stop, the last tries, points tested before they are left too; in L1, sparse random starts.
  *
  * @returns A frozen attack; its `options` hold every default.
  * @throws {@link ArgumentError} if an option is unknown or out of range.
@@ -36,48 +37,42 @@ export interface FabOptions extends Omit<GradientAttackOptions, 'loss'> {
  *
  * @example
  * const attack = fab({ eps: 0.5, norm: 'L2', restarts: 5 });
+ * const { distances } = fab({ norm: 'L2' }).perturb(model, inputs, labels, { rng: createRng(1) });
  */
-export function fab(options: FabOptions): Attack<Recorded<FabOptions>> {
-  expectKnownKeys('fab', options, ['eps', 'norm', 'bounds', 'label', 'compile', 'steps', 'restarts']);
-  const { eps, norm = 'Linf', bounds = [0, 1], label = '', compile, steps = 100, restarts = 1 } = options;
-  expectSharedOptions('fab', { eps, norm, loss: 'ce', bounds, label }, compile);
-  expectInteger('fab', 'steps', steps, 1);
+export function fab(options: FabOptions = {}): MinimumNormAttack<RecordedFab<FabOptions>> {
+  const shared = fabOptions('fab', options, ['restarts']);
+  const { restarts = 1 } = options;
   expectInteger('fab', 'restarts', restarts, 1);
-  const filled = freeze({ eps, norm, bounds, label, steps, restarts });
-  const name = nameOf('fab', label);
-  const passesOf = compiledPasses(name, 'targeted-cw', compile);
-  return Object.freeze<Attack<Recorded<FabOptions>>>({
+  const filled = freeze({ ...shared, restarts });
+  const name = nameOf('fab', filled.label);
+  return gradientSearch(
     name,
-    options: filled,
-    access: 'gradient',
-    perturb(model, inputs, labels, context) {
-      const problem = createProblem(name, model, inputs, labels, context, filled.bounds, passesOf);
-      return toPerturbation(problem, marginOfBest(problem, search(problem, filled)));
+    filled,
+    (problem, nearest, clean) => {
+      const { rows, labels } = problem;
+      let standing: readonly number[] = Array.from({ length: rows }, (_, row) => row);
+      const others = clean.logits.length / rows - 1;
+      const aims = Array.from({ length: others }, (_, rank) => labels.map((label) => (rank < label ? rank : rank + 1)));
+      for (let run = 0; run < restarts; run++) {
+        standing = compactRows(standing, nearest.open);
+        if (standing.length === 0) break;
+        approach(problem, { ...filled, aims, points: startsOf(problem, filled, nearest, standing, run), standing, nearest, run, runs: restarts });
+      }
+      return wayOf(problem, filled, nearest);
     },
-  });
+    compiledPasses(name, 'targeted-cw', options.compile),
+  );
 }
 
-function search(problem: Problem, options: Recorded<FabOptions>): BestPoints {
-  const { rows, inputs, labels } = problem;
-  const best = createBest(problem);
-  let standing: readonly number[] = Array.from({ length: rows }, (_, row) => row);
-  const clean = measure(problem, cwRow, inputs, standing, false);
-  keepBest(problem, best, inputs, standing, clean, 'misclassify');
-  const others = clean.logits.length / rows - 1;
-  const aims = Array.from({ length: others }, (_, rank) => labels.map((label) => (rank < label ? rank : rank + 1)));
-  for (let run = 0; run < options.restarts; run++) {
-    standing = compactRows(standing, (row) => best.wrong[row] === 0);
-    if (standing.length === 0) break;
-    approach(problem, { ...options, aims, points: startsOf(problem, options, standing, run), standing, best, run, runs: options.restarts });
-  }
-  return best;
-}
-
-/** The clean inputs in the first run, random points halfway to the edge of the ball in later ones. */
-function startsOf(problem: Problem, { norm, eps, bounds }: Recorded<FabOptions>, standing: readonly number[], run: number): Float32Array {
+/** The clean inputs in the first run; in later ones random points halfway to the edge of the ball, to the nearest point found, or of a ball that holds every input. */
+function startsOf(problem: Problem, { norm, eps, bounds }: RecordedFab<FabOptions>, nearest: Nearest, standing: readonly number[], run: number): Float32Array {
   const { inputs, size } = problem;
   const points = inputs.slice();
   if (run === 0) return points;
-  for (const row of standing) GEOMETRIES[norm].randomStart(rowOf(inputs, row, size), { eps: eps / 2, bounds }, 'boundary', exampleRng(problem, row, run), rowOf(points, row, size));
+  const radii = eps === undefined ? nearest.distances : rowsOf(problem, 'eps', eps);
+  const widest = (bounds[1] - bounds[0]) * size ** { Linf: 0, L2: 0.5, L1: 1 }[norm];
+  for (const row of standing) {
+    GEOMETRIES[norm].randomStart(rowOf(inputs, row, size), { eps: Math.min(radii[row]!, widest) / 2, bounds }, 'boundary', exampleRng(problem, row, run), rowOf(points, row, size));
+  }
   return points;
 }

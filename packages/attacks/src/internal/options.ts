@@ -6,8 +6,8 @@ import { type PerExample, expectPerExample } from './per-example.js';
 
 /** Options that every gradient attack of this package takes. */
 export interface GradientAttackOptions {
-  /** Radius of the ball, in input units; no default, because a wrong one is silently wrong. */
-  readonly eps: number;
+  /** Radius of the ball, in input units, of all examples or by example id; no default, because a wrong one is silently wrong. */
+  readonly eps: PerExample;
   /** @defaultValue 'Linf' */
   readonly norm?: AttackNorm;
   /** Loss that is maximised; `'dlr'` is `'cw'` for two classes. @defaultValue 'ce' */
@@ -25,9 +25,7 @@ export interface GradientAttackOptions {
 }
 
 /** Options that the attacks by steps along the gradient take: FGSM, PGD, AutoPGD, MI-FGSM. */
-export interface StepAttackOptions extends Omit<GradientAttackOptions, 'eps' | 'loss'> {
-  /** Radius of the ball, in input units, of all examples or by example id; no default, because a wrong one is silently wrong. */
-  readonly eps: PerExample;
+export interface StepAttackOptions extends Omit<GradientAttackOptions, 'loss'> {
   /** Loss that is maximised, against the label or, with `target`, towards it; `'kl'` is the divergence from the clean input's distribution, as TRADES attacks. @defaultValue 'ce' */
   readonly loss?: AttackLoss;
   /** With a target, the attack succeeds where the model takes an example for it. @defaultValue 'none' */
@@ -40,7 +38,7 @@ export type Recorded<Options> = Required<Omit<Options, 'compile'>>;
 export const SHARED_KEYS = ['eps', 'norm', 'loss', 'bounds', 'label', 'compile'] as const;
 export const STEP_KEYS = [...SHARED_KEYS, 'target'] as const;
 
-export function expectSharedOptions(caller: string, { eps, norm, loss, bounds, label }: Recorded<Omit<GradientAttackOptions, 'eps'>> & { readonly eps: PerExample }, compile: Compile | undefined): void {
+export function expectSharedOptions(caller: string, { eps, norm, loss, bounds, label }: Recorded<GradientAttackOptions>, compile: Compile | undefined): void {
   expectPerExample(caller, 'eps', eps, 0);
   expectOneOf(caller, 'norm', norm, Object.keys(GEOMETRIES) as AttackNorm[]);
   expectOneOf(caller, 'loss', loss, Object.keys(LOSSES) as LossName[]);

@@ -1,5 +1,5 @@
 // Shapes: H W pixels, C channels, D = H·W·C; images row-major [H,W,C].
-import type { Ball } from '../geometry/ball.js';
+import type { Bounds } from '@moe/core';
 import { projectL1 } from '../geometry/l1.js';
 import { projectL2 } from '../geometry/l2.js';
 import type { Image } from './image.js';
@@ -58,7 +58,7 @@ export function dipole(norm: 'L1' | 'L2', rows: number, columns: number, sideway
 const signOf = (draw: number): number => (draw < 0.5 ? -1 : 1);
 
 /** Moves of Square in L1 and L2 on one image size; keeps its shapes and working space. */
-export function dipoleMoves(norm: 'L1' | 'L2', ball: Ball, image: Image): SquareMoves {
+export function dipoleMoves(norm: 'L1' | 'L2', bounds: Bounds, image: Image): SquareMoves {
   const { height, width, channels } = image;
   const sums = SUMS[norm];
   const { power, root, placed } = sums;
@@ -78,14 +78,14 @@ export function dipoleMoves(norm: 'L1' | 'L2', ball: Ball, image: Image): Square
   };
   const at = ({ top, left }: Window, columns: number, i: number, c: number): number => ((top + Math.floor(i / columns)) * width + left + (i % columns)) * channels + c;
   /** Writes clean image plus change, projected. */
-  const finish = (clean: Float32Array, out: Float32Array): void => {
+  const finish = (clean: Float32Array, eps: number, out: Float32Array): void => {
     for (let i = 0; i < clean.length; i++) out[i] = clean[i]! + change[i]!;
-    sums.project(out, clean, ball, out);
+    sums.project(out, clean, { eps, bounds }, out);
   };
 
   return {
     // Five by five tiles of dipoles, scaled to the edge of the ball.
-    start(clean, rng, out) {
+    start(clean, eps, rng, out) {
       const [rows, columns] = [Math.max(Math.floor(height / 5), 1), Math.max(Math.floor(width / 5), 1)];
       const [tilesY, tilesX] = [Math.min(5, Math.floor(height / rows)), Math.min(5, Math.floor(width / columns))];
       const [offsetY, offsetX] = [Math.floor((height - tilesY * rows) / 2), Math.floor((width - tilesX * columns) / 2)];
@@ -97,12 +97,12 @@ export function dipoleMoves(norm: 'L1' | 'L2', ball: Ball, image: Image): Square
           for (let c = 0; c < channels; c++) change[at(window, columns, i, c)] = value * signOf(draws[1 + c]!);
         });
       }
-      rescale(change, ball.eps, sums);
-      finish(clean, out);
+      rescale(change, eps, sums);
+      finish(clean, eps, out);
     },
 
     // The best point with the change of one window moved to another, which gets whatever length is left as well.
-    propose(clean, best, share, rng, out) {
+    propose(clean, eps, best, share, rng, out) {
       const wanted = Math.max(Math.round(Math.sqrt(share * height * width)), 3);
       const odd = wanted % 2 === 0 ? wanted + 1 : wanted;
       const [rows, columns] = [Math.min(odd, height), Math.min(odd, width)];
@@ -116,7 +116,7 @@ export function dipoleMoves(norm: 'L1' | 'L2', ball: Ball, image: Image): Square
         change[i] = best[i]! - clean[i]!;
         spent += power(change[i]!);
       }
-      const spare = Math.max(power(ball.eps) - spent, 0);
+      const spare = Math.max(power(eps) - spent, 0);
       for (let c = 0; c < channels; c++) {
         let [own, other] = [0, 0];
         for (let i = 0; i < mix.length; i++) {
@@ -132,8 +132,8 @@ export function dipoleMoves(norm: 'L1' | 'L2', ball: Ball, image: Image): Square
         for (let i = 0; i < mix.length; i++) change[at(to, columns, i, c)] = mix[i]!;
       }
       // In L1 the projection shortens; in L2 it would, too, but a change that bounds have cut is lengthened first.
-      if (norm === 'L2') rescale(change, ball.eps, sums);
-      finish(clean, out);
+      if (norm === 'L2') rescale(change, eps, sums);
+      finish(clean, eps, out);
     },
   };
 }

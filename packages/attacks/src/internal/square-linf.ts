@@ -1,6 +1,5 @@
 // Shapes: H W pixels, C channels; images row-major [H,W,C].
-import type { Rng } from '@moe/core';
-import type { Ball } from '../geometry/ball.js';
+import type { Bounds, Rng } from '@moe/core';
 import type { Image } from './image.js';
 
 /** Top left corner of a window. */
@@ -11,10 +10,10 @@ export interface Window {
 
 /** First points and candidates of Square in one norm, for one flat image; both write to `out`. */
 export interface SquareMoves {
-  /** A point on the edge of the ball. */
-  start(clean: Float32Array, rng: Rng, out: Float32Array): void;
-  /** The best point changed in windows of some share of the pixels. */
-  propose(clean: Float32Array, best: Float32Array, share: number, rng: Rng, out: Float32Array): void;
+  /** A point on the edge of the ball of radius `eps`. */
+  start(clean: Float32Array, eps: number, rng: Rng, out: Float32Array): void;
+  /** The best point changed in windows of some share of the pixels, in the same ball. */
+  propose(clean: Float32Array, eps: number, best: Float32Array, share: number, rng: Rng, out: Float32Array): void;
 }
 
 /** Draws of a candidate that changes nothing before it is asked all the same. */
@@ -30,18 +29,18 @@ export function windowAt(draws: Float32Array, rows: number, columns: number, { h
 const signOf = (draw: number): number => (draw < 0.5 ? -1 : 1);
 
 /** Moves of Square in L-inf. */
-export function stripeMoves({ eps, bounds: [low, high] }: Ball, image: Image): SquareMoves {
+export function stripeMoves([low, high]: Bounds, image: Image): SquareMoves {
   const { height, width, channels } = image;
   const signs = new Float64Array(channels);
   return {
     // Vertical stripes at the edge of the ball, one sign for each column and channel.
-    start(clean, rng, out) {
+    start(clean, eps, rng, out) {
       const draws = rng.stream('stripes').uniform(width * channels);
       for (let i = 0; i < height * width * channels; i++) out[i] = Math.min(Math.max(clean[i]! + eps * signOf(draws[i % (width * channels)]!), low), high);
     },
 
     // The best point with one square at the edge of the ball, one sign for each channel.
-    propose(clean, best, share, rng, out) {
+    propose(clean, eps, best, share, rng, out) {
       const side = sideOf(share, image);
       const [rows, columns] = [Math.min(side, height), Math.min(side, width)];
       for (let attempt = 0; attempt < REDRAWS; attempt++) {

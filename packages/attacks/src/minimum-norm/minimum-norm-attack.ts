@@ -1,17 +1,18 @@
 // Shapes: B batch.
-import { type Attack, type AttackContext, type Bounds, type LogitsFn, type Perturbation, expectArgument, expectNumber } from '@moe/core';
+import { type Attack, type AttackContext, type Bounds, type LogitsFn, type Perturbation, expectArgument } from '@moe/core';
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
 import { expectSharedOptions } from '../internal/options.js';
+import type { PerExample } from '../internal/per-example.js';
 import { type BestPoints, type Task, rowOf } from '../internal/problem.js';
 
 /** Options that every attack for the nearest misclassified point takes. */
 export interface MinimumNormOptions {
   /**
-   * Radius, in input units, that is near enough: a row stops as soon as a misclassified point within it is known, and one further away is none.
+   * Radius, in input units, of all examples or by example id, that is near enough: a row stops as soon as a misclassified point within it is known, and one further away is none.
    * @defaultValue none: the nearest point that the attack can find, however far
    */
-  readonly eps?: number;
+  readonly eps?: PerExample;
   /** Norm that is made small. @defaultValue 'L2' */
   readonly norm?: AttackNorm;
   /** Range of valid inputs. @defaultValue [0, 1] */
@@ -44,7 +45,6 @@ export const MINIMUM_NORM_KEYS = ['eps', 'norm', 'bounds', 'label'] as const;
 /** Checks the shared options; `eps` leaves no trace where it was not given. */
 export function expectMinimumNormOptions(caller: string, { eps, norm, bounds, label }: RecordedMinimumNorm<MinimumNormOptions>): void {
   expectArgument(caller, 'eps', eps !== Infinity, 'be finite', eps, 'Leave it out to look for the nearest point, however far.');
-  if (eps !== undefined) expectNumber(caller, 'eps', eps, 0);
   expectSharedOptions(caller, { eps: eps ?? 0, norm, loss: 'ce', bounds, label }, undefined);
 }
 

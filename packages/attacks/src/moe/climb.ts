@@ -4,6 +4,7 @@ import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
 import { keepBest } from '../internal/best.js';
 import { compactRows } from '../internal/compact.js';
 import { measure } from '../internal/measure.js';
+import { type PerExample, ballsOf } from '../internal/per-example.js';
 import { type BestPoints, type Problem, rowOf } from '../internal/problem.js';
 import type { RowLoss } from '../losses/row-loss.js';
 
@@ -11,7 +12,7 @@ import type { RowLoss } from '../losses/row-loss.js';
 export type Pull = (points: Float32Array, batch: readonly number[]) => Float32Array;
 
 export interface ClimbOptions {
-  readonly eps: number;
+  readonly eps: PerExample;
   readonly norm: AttackNorm;
   readonly bounds: Bounds;
   readonly steps: number;
@@ -36,6 +37,7 @@ const stepAt = (step: number, steps: number): number => LAST + ((FIRST - LAST) *
 export function climb(problem: Problem, { eps, norm, bounds, steps }: ClimbOptions, rowLoss: RowLoss, best: BestPoints, points: Float32Array, standing: readonly number[], { run, runs }: ClimbPlace, pull: Pull): void {
   const { inputs, size, caller, context } = problem;
   const { ascend, project } = GEOMETRIES[norm];
+  const balls = ballsOf(problem, eps, bounds);
   const attacked = new Set(standing);
   const active = (row: number): boolean => attacked.has(row) && best.wrong[row] === 0;
   let batch = compactRows(standing, active);
@@ -49,8 +51,8 @@ export function climb(problem: Problem, { eps, norm, bounds, steps }: ClimbOptio
     batch.forEach((row, i) => {
       if (!active(row)) return;
       const point = rowOf(points, row, size);
-      ascend(point, rowOf(directions, i, size), eps * stepAt(step, steps), point, bounds);
-      project(point, rowOf(inputs, row, size), { eps, bounds }, point);
+      ascend(point, rowOf(directions, i, size), balls[row]!.eps * stepAt(step, steps), point, bounds);
+      project(point, rowOf(inputs, row, size), balls[row]!, point);
     });
   }
 }

@@ -3,6 +3,7 @@ import { type Attack, expectArgument, expectInteger, expectOneOf } from '@moe/co
 import { keepBest } from '../internal/best.js';
 import { measure } from '../internal/measure.js';
 import { freeze } from '../internal/options.js';
+import { ballsOf, rowsOf } from '../internal/per-example.js';
 import { type Problem, exampleRng, rowOf } from '../internal/problem.js';
 import { GEOMETRIES } from '../geometry/geometry.js';
 import { climb } from './climb.js';
@@ -89,7 +90,7 @@ function aimedAttack(kind: string, options: ExpertTargetedOptions, defaults: Pic
     layers.forEach((layer, at) => {
       if (best.wrong.every((wrong) => wrong === 1)) return;
       const reaches = reachOf(problem, moe, layer, { norm: filled.norm, bounds: filled.bounds, steps: filled.routeSteps });
-      const orders = weakestFirst(problem, moe, layer, reaches, filled.eps);
+      const orders = weakestFirst(problem, moe, layer, reaches, rowsOf(problem, 'eps', filled.eps));
       for (const start of filled.starts) {
         for (let rank = 0; rank < ranks[at]!; rank++, run++) {
           const standing = all.filter((row) => best.wrong[row] === 0 && orders[row]![rank] !== undefined);
@@ -107,9 +108,10 @@ function aimedAttack(kind: string, options: ExpertTargetedOptions, defaults: Pic
 function startPoints(problem: Problem, { eps, norm, bounds }: Filled, start: ExpertStart, run: number, standing: readonly number[], reachFor: (row: number) => Reach): Float32Array {
   const { inputs, size } = problem;
   const points = inputs.slice();
+  const balls = ballsOf(problem, eps, bounds);
   for (const row of standing) {
     const [clean, point] = [rowOf(inputs, row, size), rowOf(points, row, size)];
-    if (start === 'random') GEOMETRIES[norm].randomStart(clean, { eps, bounds }, 'uniform', exampleRng(problem, row, run), point);
+    if (start === 'random') GEOMETRIES[norm].randomStart(clean, balls[row]!, 'uniform', exampleRng(problem, row, run), point);
     if (start === 'route') point.set(startOf(problem, reachFor(row), row));
   }
   return points;

@@ -4,6 +4,7 @@ import { type Tensor, type Tensor1D, tensor, tidy, zeros } from '@tensorflow/tfj
 import { GEOMETRIES } from '../geometry/geometry.js';
 import { measure } from '../internal/measure.js';
 import { expectSharedOptions } from '../internal/options.js';
+import { ballsOf } from '../internal/per-example.js';
 import { type Problem, createProblem, rowOf } from '../internal/problem.js';
 import { shortfallOf } from './aims.js';
 import { choosing, moeOf } from './moe-of.js';
@@ -84,6 +85,7 @@ export function overloadExperts(model: LogitsFn, inputs: Tensor, options: Overlo
 function crowd(problem: Problem, moe: MoeModel, layer: MoeLayerInfo, expert: number, { eps, norm, bounds, steps }: Required<RoutingAttacksOptions> & { readonly steps: number }): Float32Array {
   const { inputs, rows, size, caller, context } = problem;
   const { ascend, project } = GEOMETRIES[norm];
+  const balls = ballsOf(problem, eps, bounds);
   const all = Array.from({ length: rows }, (_, row) => row);
   const task = onScores(problem, moe, layer.name);
   const shortfall = shortfallOf({ layer, experts: all.map(() => [expert]) });
@@ -94,8 +96,8 @@ function crowd(problem: Problem, moe: MoeModel, layer: MoeLayerInfo, expert: num
     for (const row of all) {
       if (loss[row] === 0) continue; // every token has come
       const point = rowOf(points, row, size);
-      ascend(point, rowOf(gradient!, row, size), eps / 4, point, bounds);
-      project(point, rowOf(inputs, row, size), { eps, bounds }, point);
+      ascend(point, rowOf(gradient!, row, size), balls[row]!.eps / 4, point, bounds);
+      project(point, rowOf(inputs, row, size), balls[row]!, point);
     }
   }
   return points;

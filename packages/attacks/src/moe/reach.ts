@@ -31,7 +31,7 @@ export function reachOf(problem: Problem, moe: MoeModel, layer: MoeLayerInfo, se
 export const isReachable = ({ chosen, distances }: Reach, row: number, eps: number): boolean => chosen[row] === 1 || distances[row]! <= eps;
 
 /** Reachable experts of each row, the one whose own answer is nearest to wrong first, each judged where it begins to be chosen. */
-export function weakestFirst(problem: Problem, moe: MoeModel, layer: MoeLayerInfo, reaches: readonly Reach[], eps: number): readonly (readonly Reach[])[] {
+export function weakestFirst(problem: Problem, moe: MoeModel, layer: MoeLayerInfo, reaches: readonly Reach[], radii: Float64Array): readonly (readonly Reach[])[] {
   const rows = Array.from({ length: problem.rows }, (_, row) => row);
   const losses = reaches.map((reach) => {
     const points = problem.inputs.slice();
@@ -41,7 +41,7 @@ export function weakestFirst(problem: Problem, moe: MoeModel, layer: MoeLayerInf
     return measure({ ...problem, model: weightedModel(moe, [{ layer, weights }]), compiled: undefined }, cwRow, points, rows, false).loss;
   });
   return rows.map((row) => {
-    const open = reaches.map((reach, i) => ({ reach, loss: losses[i]![row]! })).filter(({ reach }) => isReachable(reach, row, eps));
+    const open = reaches.map((reach, i) => ({ reach, loss: losses[i]![row]! })).filter(({ reach }) => isReachable(reach, row, radii[row]!));
     return open.sort((a, b) => b.loss - a.loss).map(({ reach }) => reach);
   });
 }

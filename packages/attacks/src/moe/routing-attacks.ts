@@ -2,13 +2,14 @@ import type { Attack, Bounds } from '@moe/core';
 import type { CombinedOptions } from '../combinators/combined.js';
 import { sequence } from '../combinators/sequence.js';
 import type { AttackNorm } from '../geometry/geometry.js';
+import type { PerExample } from '../internal/per-example.js';
 import { expertTargeted, twoPhase } from './expert-targeted.js';
 import { pathEnumeration } from './path-enumeration.js';
 import { relaxedGates } from './relaxed-gates.js';
 
 export interface RoutingAttacksOptions {
-  /** Radius of the ball, in input units. */
-  readonly eps: number;
+  /** Radius of the ball, in input units, of all examples or by example id. */
+  readonly eps: PerExample;
   /** @defaultValue 'Linf' */
   readonly norm?: AttackNorm;
   /** Range of valid inputs. @defaultValue [0, 1] */

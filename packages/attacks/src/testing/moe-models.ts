@@ -1,6 +1,6 @@
 // Shapes: B batch, D numbers of one example, R tokens of an example, E experts.
 import { type Draw, type ForwardOptions, type ForwardResult, type LogitsFn, type MoeLayerInfo, type MoeLogitsFn, stopGradient, straightThrough, topKMask } from '@moe/core';
-import { type Tensor, type Tensor2D, add, clone, div, expandDims, matMul, mean, mul, oneHot, reshape, scalar, slice, softmax, sqrt, square, sub, sum, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, type Tensor2D, add, clone, div, expandDims, matMul, mean, mul, oneHot, reshape, scalar, slice, softmax, sqrt, square, sub, sum, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
 
 /** A layer that sends every example to the K experts of highest affine score, weighted by a softmax over these; no gradient through the choice. */
 export interface ToyMoe {
@@ -14,6 +14,8 @@ export interface ToyMoe {
   readonly tokens?: number;
   /** Tokens that an expert runs of a batch, the first that choose it; K = 1. @defaultValue all */
   readonly capacity?: number;
+  /** Balance loss of a pass, from the probabilities of its tokens `[R,E]`. @defaultValue none */
+  readonly auxLoss?: (gates: Tensor2D) => Scalar;
   /** Deviation of the noise on the scores, drawn from the pass's `rng` by row. @defaultValue 0 */
   readonly noise?: number;
 }
@@ -44,7 +46,7 @@ function withinCapacity(weights: Tensor2D, capacity: number): Tensor2D {
 const dropped = (weights: Tensor2D): number => 1 - Array.from(sum(weights, 1).dataSync()).filter((total) => total > 0).length / weights.shape[0];
 
 /** A model of one such layer, `[B,…] → [B,M]`. */
-export function toyMoe({ router, bias, experts, topK = 1, tokens = 1, capacity = Infinity, noise = 0 }: ToyMoe): MoeLogitsFn {
+export function toyMoe({ router, bias, experts, topK = 1, tokens = 1, capacity = Infinity, noise = 0, auxLoss = () => scalar(0) }: ToyMoe): MoeLogitsFn {
   const numExperts = bias.length;
   const info: MoeLayerInfo = { name: 'moe', numExperts, topK, batchInvariant: true, continuous: topK === numExperts };
   const forward = (inputs: Tensor, { experts: choices = {}, gate = 'hard', rng }: ForwardOptions = {}): ForwardResult => {
@@ -60,8 +62,8 @@ export function toyMoe({ router, bias, experts, topK = 1, tokens = 1, capacity =
     const shares = mean(reshape(weights, [rows, tokens, numExperts]), 1);
     const outputs = experts.map((expert, e) => mul(expert(inputs), slice(shares as Tensor2D, [0, e], [rows, 1])));
     const logits = outputs.reduce((total, next) => add(total, next)) as Tensor2D;
-    const routing = routed === undefined ? [] : [{ layer: 'moe', gateLogits: clone(routed.scores), gates: softmax(routed.scores), combineWeights: clone(weights), auxLoss: scalar(0), droppedFraction: dropped(routed.weights) }];
-    return { logits, routing, auxLoss: scalar(0) };
+    const routing = routed === undefined ? [] : [{ layer: 'moe', gateLogits: clone(routed.scores), gates: softmax(routed.scores), combineWeights: clone(weights), auxLoss: auxLoss(softmax(routed.scores)), droppedFraction: dropped(routed.weights) }];
+    return { logits, routing, auxLoss: routed === undefined ? scalar(0) : auxLoss(softmax(routed.scores)) };
   };
   return Object.assign((inputs: Tensor, draw?: Draw) => tidy(() => forward(inputs, { ...(draw && { rng: draw.rng }) }).logits), { moe: { moeLayers: [info], forward } });
 }
@@ -73,7 +75,7 @@ export const constantExpert =
     add(mul(expandDims(sum(reshape(x, [x.shape[0]!, -1]), 1), 1), 0), tensor2d([[...logits]])) as Tensor2D;
 
 /** A model behind a layer of two equal experts, so that its routes change nothing. */
-export function asMoe(model: LogitsFn, size: number): MoeLogitsFn {
+export function asMoe(model: LogitsFn, size: number, auxLoss?: ToyMoe['auxLoss']): MoeLogitsFn {
   const router = Array.from({ length: size }, (_, i) => [Math.cos(i), Math.sin(3 * i)]);
-  return toyMoe({ router, bias: [0.2, 0], experts: [model, model] });
+  return toyMoe({ router, bias: [0.2, 0], experts: [model, model], ...(auxLoss && { auxLoss }) });
 }
