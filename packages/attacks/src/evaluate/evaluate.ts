@@ -26,6 +26,11 @@ export interface EvaluateOptions {
   readonly indices?: ArrayLike<number>;
   /** Takes the i-th of n equal parts of these examples, `'i/n'` from `'1/n'` on, for several processes or machines; see {@link mergeEvaluations}. @defaultValue all */
   readonly shard?: string;
+  /**
+   * For randomised models: draws of the noise behind every verdict. An example is right where no more than half of them are wrong; what an attack that may try again and again leaves is in
+   * `everyDraw`. Attacks draw by themselves, see {@link withEot}. @defaultValue 1
+   */
+  readonly draws?: number;
   /** Names the weights, e.g. a hash; a state of another model is refused. @defaultValue '' */
   readonly modelId?: string;
   /** Keeps what was learnt; see `fileState` of `@moe/attacks/node`. @defaultValue nothing is kept */
@@ -35,14 +40,14 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal;
 }
 
-const KEYS = ['model', 'data', 'attacks', 'seed', 'batchSize', 'limit', 'indices', 'shard', 'modelId', 'state', 'onEvent', 'signal'];
+const KEYS = ['model', 'data', 'attacks', 'seed', 'batchSize', 'limit', 'indices', 'shard', 'draws', 'modelId', 'state', 'onEvent', 'signal'];
 
 /**
  * Accuracy of a model without attack and under each of several attacks, with reasons to doubt the numbers.
  *
  * @remarks
  * Each attack runs on every example that is right without attack, independently of the others. Verdicts come from a fresh forward pass
- * on the returned inputs. An attack's draws depend on seed, attack and example only: `attack.perturb(model, inputs, labels,
+ * on the returned inputs, or with `draws` from so many. An attack's draws depend on seed, attack and example only: `attack.perturb(model, inputs, labels,
  * { rng: createRng(seed), exampleIds: batch.ids })` gives the very inputs that were judged.
  *
  * @returns Plain JSON; no tensor stays alive, also when it throws.
@@ -57,11 +62,12 @@ const KEYS = ['model', 'data', 'attacks', 'seed', 'batchSize', 'limit', 'indices
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   expectKnownKeys('evaluate', options, KEYS);
-  const { model, data, attacks, seed, batchSize = 64, shard, modelId = '', state, onEvent, signal } = options;
+  const { model, data, attacks, seed, batchSize = 64, shard, draws = 1, modelId = '', state, onEvent, signal } = options;
   const chosen = chosenIndices(options);
   const indices = shard === undefined ? chosen : shardOf('evaluate', shard, chosen);
   expectInteger('evaluate', 'seed', seed, 0);
   expectInteger('evaluate', 'batchSize', batchSize, 1);
+  expectInteger('evaluate', 'draws', draws, 1);
   expectAttacks(attacks, data.bounds);
 
   const names = attacks.map(({ name }) => name);
@@ -70,6 +76,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     data: { name: data.name, split: data.split, length: data.length },
     examples: options.indices === undefined ? `first ${chosen.length}` : Array.from(chosen),
     shard: origin.shard,
+    draws,
     engine: origin.engine,
     versions: origin.versions,
     attacks: attacks.map(({ name, options: settings }) => ({ name, options: settings })),
@@ -77,7 +84,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     modelId,
   };
   const saved = await state?.read();
-  let tally = saved === undefined ? emptyTally(names) : readState(saved, fingerprint, names);
+  let tally = saved === undefined ? emptyTally(names) : readState(saved, fingerprint, names, draws);
 
   const rng = createRng(seed);
   const total = indices.length;
@@ -94,6 +101,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
       bounds: data.bounds,
       attacks,
       rng,
+      draws,
       signal,
       onProgress: (attack, progress) => {
         const flags = attack === undefined ? before.clean : before.robust[attack.name]!;
@@ -124,8 +132,8 @@ function chosenIndices({ data, limit, indices }: EvaluateOptions): readonly numb
   return chosen;
 }
 
-function originOf({ data, seed, shard, modelId = '' }: EvaluateOptions): Origin {
-  return { data, modelId, seed, engine: getBackend(), versions: { '@moe/attacks': manifest.version, '@tensorflow/tfjs-core': version_core }, shard: shard ?? null };
+function originOf({ data, seed, shard, draws = 1, modelId = '' }: EvaluateOptions): Origin {
+  return { data, modelId, seed, draws, engine: getBackend(), versions: { '@moe/attacks': manifest.version, '@tensorflow/tfjs-core': version_core }, shard: shard ?? null };
 }
 
 function expectAttacks(attacks: readonly Attack[], bounds: Bounds): void {

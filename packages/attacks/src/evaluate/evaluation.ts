@@ -98,6 +98,8 @@ export interface Evaluation {
   readonly data: { readonly name: string; readonly split: string; readonly length: number; readonly bounds: Bounds };
   readonly modelId: string;
   readonly seed: number;
+  /** Draws of the model's noise behind every verdict. */
+  readonly draws: number;
   /** Name of the tfjs engine. */
   readonly engine: string;
   /** Versions of the packages that decide the numbers, by name. */
@@ -111,6 +113,8 @@ export interface Evaluation {
   readonly attacks: readonly AttackResult[];
   /** Examples that no attack fooled. */
   readonly worstCase: RobustResult;
+  /** Examples that were right in every draw, without attack and under every one; `worstCase` for one draw. */
+  readonly everyDraw: RobustResult;
   /** In the order in which the examples were evaluated. */
   readonly flags: {
     /** Index of each example in the data set. */
@@ -119,6 +123,8 @@ export interface Evaluation {
     /** Per attack, by name. */
     readonly robust: Readonly<Record<string, Flags>>;
   };
+  /** With several draws, in how many of them each example was right, in order: without attack, and per attack by name; else empty. */
+  readonly rights: { readonly clean: readonly number[]; readonly robust: Readonly<Record<string, readonly number[]>> };
   /** Per attack, by name: length of the perturbation of each example that is right without attack, in order; empty if the attack has no norm. */
   readonly perturbations: Readonly<Record<string, readonly number[]>>;
   readonly evidence: Evidence;

@@ -36,7 +36,7 @@ export function findingsOf(tally: Tally, attacks: readonly AttackFacts[]): Findi
   }
   if (repeatDifference > REPEAT_TOLERANCE) {
     const message = `Two forward passes over the same batch differ by ${repeatDifference.toExponential(1)}, relative.`;
-    add('non-deterministic', 'invalid', message, 'Switch off dropout and router noise, or attack the expectation over the noise.');
+    add('non-deterministic', 'invalid', message, 'Switch off dropout and router noise, or take the noise from the second argument of the model, attack with withEot and judge with draws.');
   }
   if (batchDifference > REPEAT_TOLERANCE) {
     const message = `An example's logits change by ${batchDifference.toExponential(1)}, relative, with the rest of its batch.`;

@@ -17,6 +17,8 @@ export interface BatchJob {
   readonly bounds: Bounds;
   readonly attacks: readonly Attack[];
   readonly rng: Rng;
+  /** Draws of the model's noise behind every verdict. */
+  readonly draws: number;
   readonly signal: AbortSignal | undefined;
   /** Called when the clean pass is done, and after each step of each attack. */
   readonly onProgress: (attack: Attack | undefined, fraction: number) => void;
@@ -26,19 +28,23 @@ export interface BatchJob {
 
 /** Judges one batch: clean, its signs of trouble, then every attack on every row that is right. */
 export async function judgeBatch(job: BatchJob): Promise<Tally> {
-  const { model, batch, bounds, attacks } = job;
+  const { model, batch, bounds, attacks, draws } = job;
   const inputs = tensor4d(batch.inputs.slice(), [...batch.shape]);
   const labels = tensor1d(batch.labels, 'int32');
   try {
-    const problem = createProblem('evaluate', model, inputs, labels, { rng: job.rng, exampleIds: batch.ids }, bounds);
+    const problemOf = (): Problem => createProblem('evaluate', model, inputs, labels, { rng: job.rng, exampleIds: batch.ids }, bounds);
+    const problem = problemOf();
     const rows = Array.from(batch.labels.keys());
-    const clean = measure(problem, ceRow, problem.inputs, rows, false);
+    const clean = judgeDraws(problem, problem.inputs, rows, draws);
     const right = rows.filter((row) => clean.wrong[row] === 0);
-    const signs = probe(problem, clean.logits, right, attacks.some(({ access }) => access === 'gradient'));
+    // A model that is judged over many draws must at least give the same for the same draw.
+    const sameDraw = (): Problem => (draws === 1 ? problem : problemOf());
+    const signs = probe(sameDraw, clean.logits, right, attacks.some(({ access }) => access === 'gradient'));
     job.onProgress(undefined, 1);
 
     const robust: Record<string, string> = {};
     const lengths: Record<string, number[]> = {};
+    const robustRights: Record<string, readonly number[]> = {};
     const mismatches: number[] = [];
     for (const attack of attacks) {
       await job.pause();
@@ -46,11 +52,13 @@ export async function judgeBatch(job: BatchJob): Promise<Tally> {
       const standing = new Set(right.filter((_, i) => verdict.wrong[i] === 0));
       robust[attack.name] = rows.map((row) => (standing.has(row) ? '1' : '0')).join('');
       lengths[attack.name] = verdict.lengths;
+      robustRights[attack.name] = draws === 1 ? [] : rows.map((row) => verdict.rights[right.indexOf(row)] ?? 0);
       mismatches.push(...verdict.mismatches);
       job.onProgress(attack, 1);
     }
     const ids = Array.from(batch.ids);
-    return { ids, clean: rows.map((row) => 1 - clean.wrong[row]!).join(''), robust, lengths, signs: { ...signs, mismatches, changedWeights: [] } };
+    const rights = { clean: draws === 1 ? [] : clean.rights, robust: robustRights };
+    return { ids, clean: rows.map((row) => 1 - clean.wrong[row]!).join(''), robust, rights, lengths, signs: { ...signs, mismatches, changedWeights: [] } };
   } finally {
     inputs.dispose();
     labels.dispose();
@@ -58,13 +66,13 @@ export async function judgeBatch(job: BatchJob): Promise<Tally> {
 }
 
 /** Looks for what would make any number about this model doubtful; one more pass over the batch, one over half of it. */
-function probe(problem: Problem, logits: Float32Array, right: readonly number[], withGradient: boolean): Omit<Evidence, 'mismatches' | 'changedWeights'> {
-  const { rows, inputs, size, context } = problem;
+function probe(problemOf: () => Problem, logits: Float32Array, right: readonly number[], withGradient: boolean): Omit<Evidence, 'mismatches' | 'changedWeights'> {
+  const { rows, inputs, size, context } = problemOf();
   const classes = logits.length / rows;
   const all = Array.from({ length: rows }, (_, row) => row);
-  const again = measure(problem, ceRow, inputs, all, withGradient);
+  const again = measure(problemOf(), ceRow, inputs, all, withGradient);
   const company = all.toReversed().slice(0, Math.ceil(rows / 2));
-  const apart = measure(problem, ceRow, inputs, company, false);
+  const apart = measure(problemOf(), ceRow, inputs, company, false);
   const { gradient } = again;
   const flat = gradient === undefined ? [] : right.filter((row) => rowOf(gradient, row, size).every((value) => value === 0));
   return {
@@ -79,18 +87,37 @@ function probe(problem: Problem, logits: Float32Array, right: readonly number[],
 
 const relativeDifference = (a: Float32Array, b: Float32Array): number => GEOMETRIES.L2.distance(a, b) / Math.max(1e-6, Math.hypot(...b));
 
-interface Verdict {
-  /** In the order of the attacked rows. */
+/** Verdicts of the model on some points, by the majority of its draws. */
+interface Judged {
+  /** 1 where more than half of the draws are wrong, in the order of the rows. */
   readonly wrong: Uint8Array;
+  /** Draws in which each is right. */
+  readonly rights: number[];
+  /** Of the first draw, row-major `[N,M]`. */
+  readonly logits: Float32Array;
+}
+
+function judgeDraws(problem: Problem, points: Float32Array, rows: readonly number[], draws: number): Judged {
+  const rights = new Array<number>(rows.length).fill(0);
+  let first: Float32Array | undefined;
+  for (let draw = 0; draw < draws; draw++) {
+    const { wrong, logits } = measure(problem, ceRow, points, rows, false);
+    first ??= logits;
+    wrong.forEach((value, i) => (rights[i]! += 1 - value));
+  }
+  return { wrong: Uint8Array.from(rights, (count) => Number(2 * count < draws)), rights, logits: first! };
+}
+
+interface Verdict extends Omit<Judged, 'logits'> {
   readonly lengths: number[];
   /** Ids of rows where the attack claimed otherwise. */
   readonly mismatches: readonly number[];
 }
 
-/** Attacks the given rows and judges the result with one fresh pass, trusting nothing that the attack said. */
+/** Attacks the given rows and judges the result with fresh passes, trusting nothing that the attack said. */
 function attackRows(job: BatchJob, attack: Attack, inputs: Tensor, labels: Tensor1D, rows: readonly number[]): Verdict {
-  if (rows.length === 0) return { wrong: new Uint8Array(0), lengths: [], mismatches: [] };
-  const { model, batch, bounds, rng, signal, onProgress } = job;
+  if (rows.length === 0) return { wrong: new Uint8Array(0), rights: [], lengths: [], mismatches: [] };
+  const { model, batch, bounds, rng, draws, signal, onProgress } = job;
   return tidy(() => {
     const index = tensor1d(Int32Array.from(rows), 'int32');
     const clean = gather(inputs, index);
@@ -106,11 +133,11 @@ function attackRows(job: BatchJob, attack: Attack, inputs: Tensor, labels: Tenso
     const problem = createProblem('evaluate', model, clean, truth, { rng, exampleIds }, bounds);
     const points = adversarial.dataSync() as Float32Array;
     const lengths = checkedLengths(attack, problem, points, bounds);
-    const { wrong } = measure(problem, ceRow, points, rows.map((_, i) => i), false);
+    const { wrong, rights } = judgeDraws(problem, points, rows.map((_, i) => i), draws);
     const claimed = success.dataSync();
     // A targeted attack claims less: a row may be wrong without being taken for its target.
     const { target = 'none' } = attack.options as { target?: Target };
-    return { wrong, lengths, mismatches: exampleIds.filter((_, i) => (target !== 'none' ? claimed[i]! > wrong[i]! : claimed[i] !== wrong[i])) };
+    return { wrong, rights, lengths, mismatches: exampleIds.filter((_, i) => (target !== 'none' ? claimed[i]! > wrong[i]! : claimed[i] !== wrong[i])) };
   });
 }
 

@@ -30,17 +30,18 @@ export function mergeEvaluations(parts: readonly Evaluation[]): Evaluation {
   });
   const sizes = sorted.map(({ examples }) => examples);
   expectArgument('mergeEvaluations', 'shards', sizesFit(sizes), 'be of the same examples', `${sizes.join(', ')} of them`);
-  const tallies = sorted.map(({ flags: { ids, clean, robust }, perturbations, evidence }) => ({ ids, clean, robust, lengths: perturbations, signs: evidence }));
+  const tallies = sorted.map(({ flags: { ids, clean, robust }, rights, perturbations, evidence }) => ({ ids, clean, robust, rights, lengths: perturbations, signs: evidence }));
   const attacks = first.attacks.map(({ name, access, options }) => ({ name, access, options }));
   return summarise(tallies.reduce(joinTallies), attacks, { ...first, shard: null });
 }
 
 /** What all shards of one evaluation have in common. */
-const identityOf = ({ schema, data, modelId, seed, engine, versions, attacks }: Evaluation): Readonly<Record<string, unknown>> => ({
+const identityOf = ({ schema, data, modelId, seed, draws, engine, versions, attacks }: Evaluation): Readonly<Record<string, unknown>> => ({
   schema,
   data,
   modelId,
   seed,
+  draws,
   engine,
   versions,
   attacks: attacks.map(({ name, access, options }) => ({ name, access, options })),

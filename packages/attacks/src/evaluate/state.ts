@@ -21,7 +21,7 @@ export const writeState = (fingerprint: Fingerprint, tally: Tally): string => JS
  *
  * @throws {@link CheckpointError} if it is damaged, or belongs to another evaluation; the message says what differs.
  */
-export function readState(text: string, fingerprint: Fingerprint, attacks: readonly string[]): Tally {
+export function readState(text: string, fingerprint: Fingerprint, attacks: readonly string[], draws: number): Tally {
   const state = parse(text);
   const wanted = JSON.parse(JSON.stringify(fingerprint)) as Fingerprint;
   const differing = Object.keys(wanted).filter((key) => JSON.stringify(wanted[key]) !== JSON.stringify(state.fingerprint[key]));
@@ -29,7 +29,7 @@ export function readState(text: string, fingerprint: Fingerprint, attacks: reado
     const details = differing.map((key) => `${key} was ${show(state.fingerprint[key])}, now ${show(wanted[key])}`).join('; ');
     throw new CheckpointError(`evaluate: state belongs to another evaluation: ${details}. Delete it, or use another one for this evaluation.`);
   }
-  if (!isTally(state.tally, attacks)) throw damaged('its content does not fit together');
+  if (!isTally(state.tally, attacks, draws)) throw damaged('its content does not fit together');
   return state.tally;
 }
 
@@ -59,13 +59,16 @@ const isLength = (value: unknown): value is number => typeof value === 'number' 
 const isListOf = (value: unknown, isEntry: (entry: unknown) => boolean): boolean => Array.isArray(value) && value.every(isEntry);
 const isFlags = (value: unknown, length: number): value is string => typeof value === 'string' && value.length === length && /^[01]*$/.test(value);
 
-function isTally(value: unknown, attacks: readonly string[]): value is Tally {
+function isTally(value: unknown, attacks: readonly string[], draws: number): value is Tally {
   if (!isObject(value)) return false;
-  const { ids, clean, robust, lengths, signs } = value;
+  const { ids, clean, robust, rights, lengths, signs } = value;
   if (!Array.isArray(ids) || !ids.every(isCount) || !isFlags(clean, ids.length)) return false;
-  if (!isObject(robust) || !isObject(lengths) || !isObject(signs)) return false;
+  if (!isObject(robust) || !isObject(rights) || !isObject(rights['robust']) || !isObject(lengths) || !isObject(signs)) return false;
   const correct = countOnes(clean);
+  const counts = [rights['clean'], ...attacks.map((name) => (rights['robust'] as Readonly<Record<string, unknown>>)[name])];
+  const areCounts = (list: unknown): boolean => isListOf(list, (count) => isCount(count) && count <= draws) && (list as readonly unknown[]).length === (draws === 1 ? 0 : ids.length);
   return (
+    counts.every(areCounts) &&
     attacks.every((name) => isFlags(robust[name], ids.length)) &&
     attacks.every((name) => {
       const list = lengths[name];

@@ -1,5 +1,5 @@
 import type { Attack } from '@moe/core';
-import type { Evidence } from './evaluation.js';
+import type { Evaluation, Evidence } from './evaluation.js';
 
 /** What is recorded of an attack. */
 export type AttackFacts = Pick<Attack, 'name' | 'access' | 'options'>;
@@ -13,6 +13,8 @@ export interface Tally {
   readonly robust: Readonly<Record<string, string>>;
   /** Per attack: length of the perturbation of each attacked example; empty if the attack has no norm. */
   readonly lengths: Readonly<Record<string, readonly number[]>>;
+  /** With several draws, in how many of them each example was right; else empty. */
+  readonly rights: Evaluation['rights'];
   readonly signs: Evidence;
 }
 
@@ -21,6 +23,7 @@ export const emptyTally = (attacks: readonly string[]): Tally => ({
   clean: '',
   robust: Object.fromEntries(attacks.map((name) => [name, ''])),
   lengths: Object.fromEntries(attacks.map((name) => [name, []])),
+  rights: { clean: [], robust: Object.fromEntries(attacks.map((name) => [name, []])) },
   signs: { zeroGradients: [], probabilities: true, logProbabilities: true, outputBits: 1, repeatDifference: 0, batchDifference: 0, mismatches: [], changedWeights: [] },
 });
 
@@ -36,6 +39,10 @@ export function joinTallies(a: Tally, b: Tally): Tally {
     clean: a.clean + b.clean,
     robust: Object.fromEntries(names.map((name) => [name, a.robust[name]! + b.robust[name]!])),
     lengths: Object.fromEntries(names.map((name) => [name, [...a.lengths[name]!, ...b.lengths[name]!]])),
+    rights: {
+      clean: [...a.rights.clean, ...b.rights.clean],
+      robust: Object.fromEntries(names.map((name) => [name, [...a.rights.robust[name]!, ...b.rights.robust[name]!]])),
+    },
     signs: {
       zeroGradients: [...s.zeroGradients, ...t.zeroGradients],
       probabilities: s.probabilities && t.probabilities,

@@ -33,6 +33,8 @@ export interface EvaluateRoutingOptions {
   readonly expertAttack?: Attack;
   /** Examples run together; does not change the result where a row's arithmetic does not depend on its batch. @defaultValue 64 */
   readonly batchSize?: number;
+  /** As in {@link EvaluateOptions}, for gates that are noisy in evaluation. @defaultValue 1 */
+  readonly draws?: number;
   /** How many examples to take, from the first. @defaultValue all */
   readonly limit?: number;
   /** Checked between batches and steps. */
@@ -48,7 +50,7 @@ interface Seen {
   readonly overlaps: number[];
 }
 
-const KEYS = ['model', 'data', 'eps', 'norm', 'seed', 'standard', 'adaptive', 'expertAttack', 'batchSize', 'limit', 'signal'];
+const KEYS = ['model', 'data', 'eps', 'norm', 'seed', 'standard', 'adaptive', 'expertAttack', 'batchSize', 'draws', 'limit', 'signal'];
 const ROUTE_STEPS = 20;
 
 /**
@@ -67,14 +69,14 @@ const ROUTE_STEPS = 20;
  */
 export async function evaluateRouting(options: EvaluateRoutingOptions): Promise<RoutingEvaluation> {
   expectKnownKeys('evaluateRouting', options, KEYS);
-  const { model, data, eps, norm = 'Linf', seed, batchSize = 64, limit = data.length, signal } = options;
+  const { model, data, eps, norm = 'Linf', seed, batchSize = 64, draws = 1, limit = data.length, signal } = options;
   expectNumber('evaluateRouting', 'eps', eps, 0);
   expectInteger('evaluateRouting', 'batchSize', batchSize, 1);
   expectInteger('evaluateRouting', 'limit', limit, 1);
   const ball = { eps, norm, bounds: data.bounds };
   const { standard = autoAttack(ball), adaptive = routingAttacks(ball), expertAttack = apgd(ball) } = options;
   const moe = moeOf('evaluateRouting', model);
-  const shared = { data, seed, batchSize, limit, ...(signal !== undefined && { signal }) };
+  const shared = { data, seed, batchSize, draws, limit, ...(signal !== undefined && { signal }) };
   const both = await evaluate({ ...shared, model, attacks: [standard, adaptive] });
 
   const layers: LayerRoutingEvaluation[] = [];

@@ -8,7 +8,7 @@ export type LogitsFnOptions = Pick<ForwardOptions, 'experts' | 'gate'>;
  * A model as a plain function to its logits, in evaluation mode: what attacks and bounds take.
  *
  * @remarks
- * A function of the model as it is brings the model along as `moe`, so that attacks on routing can look inside; one that is steered does not.
+ * Routers that draw in evaluation too take their noise from the second argument. A function of the model as it is brings the model along as `moe`, so that attacks on routing can look inside; one that is steered does not.
  *
  * @param model   - see {@link moeModel}.
  * @param options - fixed experts, or a relaxed gate, for every call. @defaultValue none
@@ -22,6 +22,6 @@ export function logitsFn(model: MoeModel): MoeLogitsFn;
 export function logitsFn(model: MoeModel, options: LogitsFnOptions): LogitsFn;
 export function logitsFn(model: MoeModel, options?: LogitsFnOptions): LogitsFn {
   if (options !== undefined) expectKnownKeys('logitsFn', options, ['experts', 'gate']);
-  const logits: LogitsFn = (inputs) => tidy(() => model.forward(inputs, options).logits);
+  const logits: LogitsFn = (inputs, draw) => tidy(() => model.forward(inputs, { ...options, ...(draw && { rng: draw.rng }) }).logits);
   return options === undefined ? Object.assign(logits, { moe: model }) : logits;
 }

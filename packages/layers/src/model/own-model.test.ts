@@ -1,5 +1,6 @@
 // MoE layers in a model that somebody put together from stock layers.
-import { gapFc, topKRouter } from '@moe/router';
+import { createRng } from '@moe/core';
+import { type Router, gapFc, topKRouter } from '@moe/router';
 import { expectTensorsKept } from '@moe/testing';
 import { type Tensor, type Tensor2D, grad, io, mul, sum, tidy } from '@tensorflow/tfjs-core';
 import { type LayersModel, type SymbolicTensor, initializers, input, layers, loadLayersModel, model as asModel } from '@tensorflow/tfjs-layers';
@@ -49,6 +50,29 @@ describe('MoE layers among stock layers', () => {
       const rows = Array.from({ length: x.shape[0]! }, (_, row) => fixed[choice.slice(3 * row, 3 * row + 3).indexOf(1)]!.dataSync().slice(3 * row, 3 * row + 3)).flatMap((row) => [...row]);
       expect(logits).toBeAllClose(rows, { rtol: 1e-4, atol: 1e-5 });
     });
+  });
+
+  it('take the noise of routers that draw in evaluation too from the second argument of logitsFn', () => {
+    const noisy: Router = {
+      ...router,
+      route: (weights, inputs, context) => {
+        const turned = context.rng !== undefined && context.rng.uniform(1)[0]! < 0.5;
+        return router.route(weights, turned ? mul(inputs, -100) : inputs, context);
+      },
+    };
+    const image = input({ shape: x.shape.slice(1) as number[] });
+    const features = layers.conv2d({ filters: 4, kernelSize: 3, activation: 'relu', kernelInitializer }).apply(image);
+    const routed = new ConvMoe({ name: 'moe.noisy', conv: { inChannels: 4, filters: 5, kernelSize: 3, stride: 1 }, router: noisy, seed: 1 }).apply(features);
+    const other = asModel({ inputs: image, outputs: layers.dense({ units: 3, kernelInitializer }).apply(layers.globalAveragePooling2d({}).apply(routed)) as SymbolicTensor });
+    const fn = logitsFn(moeModel(other));
+    tidy(() => {
+      const draw = (seed: number): string => fn(x, { rng: createRng(seed), exampleIds: [] }).dataSync().join();
+      const answers = Array.from({ length: 12 }, (_, seed) => draw(seed));
+      expect(new Set(answers).size).toBe(2);
+      expect(answers).toContain(fn(x).dataSync().join());
+      expect(draw(3)).toBe(answers[3]);
+    });
+    other.dispose();
   });
 
   it('let gradients through, and leak nothing', () => {
