@@ -1,5 +1,5 @@
 import { CustomMoe } from '@moe/layers';
-import { fixedRandomGate, topKRouter } from '@moe/router';
+import { gapFc, topKRouter } from '@moe/router';
 import { type LayersModel, type SymbolicTensor, initializers, input, layers, model, sequential } from '@tensorflow/tfjs-layers';
 
 /** A small CNN from image to logits. */
@@ -10,13 +10,13 @@ function expert(seed: number): LayersModel {
 }
 
 /**
- * `F(x) = f_e(x)` with `e = argmax r(x)`: a linear router on the pixels, drawn at random and never trained, sends every image to one of four classifiers, with weight 1. The form of RT-ER
- * (arXiv 2506.20310), whose released code gives its router no gradient either.
+ * `F(x) = f_e(x)` with `e = argmax r(x)`: a linear router on the pixels sends every image to one of four classifiers, with weight 1. The router learns with them, by a straight-through
+ * gradient and a balance loss that keeps all experts in use.
  */
 export function buildNetwork(seed: number): LayersModel {
   const image = input({ shape: [28, 28, 1] });
   const pixels = layers.flatten().apply(image) as SymbolicTensor;
-  const router = topKRouter({ numExperts: 4, topK: 1, gate: fixedRandomGate() });
+  const router = topKRouter({ numExperts: 4, topK: 1, gate: gapFc(), balance: { loss: 'importanceLoss', weight: 0.1 } });
   const moe = new CustomMoe({ name: 'moe', expert: (index) => expert(100 * seed + index), router, seed });
   return model({ inputs: image, outputs: moe.apply([image, pixels]) as SymbolicTensor });
 }

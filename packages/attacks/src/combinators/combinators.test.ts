@@ -90,6 +90,13 @@ describe('withRestarts', () => {
     expect(withRestarts(trained, 4).options).toMatchObject({ goal: 'maxLoss', restarts: 4, eps: 0.03 });
   });
 
+  it('costs the passes of the attack for each run, and no more', () => {
+    const { counts, wrapped } = counted(net);
+    // Alone: the clean input, the start with its slopes, the step.
+    run(withRestarts(fgsm({ eps: 1e-6, start: 'uniform' }), 4), wrapped);
+    expect(counts).toMatchObject({ forward: 4 * 3, backward: 4 });
+  });
+
   it('gives square its second run, and is named after both', () => {
     const attack = withRestarts(square({ eps: 0.03, queries: 20 }), 2);
     expect(attack).toMatchObject({ name: 'square:restarts-2', access: 'score' });
@@ -158,6 +165,12 @@ describe('worstOf', () => {
     expect(both.loss).toBeAllClose(first.loss.map((loss, row) => Math.max(loss, second.loss[row]!)), { rtol: 1e-5 });
     expect(worstOf('union', [a, b]).options).toMatchObject({ goal: 'maxLoss' });
     expect(worstOf('union', [a, b]).options).not.toHaveProperty('norm');
+  });
+
+  it('costs the passes of its parts and one forward pass for each', () => {
+    const { counts, wrapped } = counted(net);
+    run(worstOf('two', [fgsm({ eps: 1e-6 }), pgd({ eps: 1e-6, steps: 4, start: 'none' })]), wrapped);
+    expect(counts).toMatchObject({ forward: 2 + 1 + 5 + 1, backward: 1 + 4 });
   });
 
   it('refuses other bounds and targets', () => {
