@@ -75,8 +75,15 @@ describe('evaluate-any-model', () => {
     expect(two.out).toMatch(/^plain. Robustness on 24 examples of images, all.\n\nRobust accuracy is at most \d/);
     expect([two.code, one.code]).toEqual([0, 0]);
     expect(await readFile(join(folder, 'two', 'results.json'), 'utf8')).toBe(await readFile(join(folder, 'one', 'results.json'), 'utf8'));
-    expect(await readFile(join(folder, 'two', 'card.html'), 'utf8')).toMatch(/^<!doctype html>[\s\S]*Reasons for doubt/);
     const { evaluation } = await results('two');
+    const card = await readFile(join(folder, 'two', 'card.html'), 'utf8');
+    expect(card).toMatch(/^<!doctype html>[\s\S]*Fooled images[\s\S]*Reasons for doubt/);
+    expect(evaluation.clean.correct - evaluation.worstCase.robust).toBeGreaterThanOrEqual(6);
+    // Six of the fooled images: what each is, and the other class that its attacked one is taken for.
+    const captions = (row: string): string[] => [...card.matchAll(new RegExp(`alt="${row}, image \\d: ([^"]*?)(?: by [^"]*)?"`, 'g'))].map(([, name]) => name!);
+    const [labels, taken] = [captions('image'), captions('attacked')];
+    expect([labels.length, taken.length, card.match(/alt="added/g)?.length]).toEqual([6, 6, 6]);
+    labels.forEach((label, i) => expect([label, taken[i]]).toEqual([expect.stringMatching(/^\d \S/), expect.not.stringMatching(new RegExp(`^${label}$`))]));
     expect(evaluation.clean.accuracy).toBeGreaterThan(0.5);
     expect(evaluation.findings.map(({ id }) => id)).not.toContain('looks-like-probabilities');
     const other = await start('two', {}, '--model', model, '--seed', '2');

@@ -3,9 +3,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMoeError } from '@moe/core';
 import { writeFileAtomic } from '@moe/core/node';
-import { htmlReport, markdownReport, robustnessCard } from '@moe/report';
+import { type ReportContent, type ReportSection, htmlReport, markdownReport, robustnessCard } from '@moe/report';
 import { HELP, UsageError, parseOptions } from './options.js';
 import { run, writeJson } from './run.js';
+
+/** The card with pictures after its table of attacks. */
+function withPictures(card: ReportContent, pictures: ReportSection | undefined): ReportContent {
+  const after = 1 + card.sections.findIndex(({ title }) => title === 'Attacks');
+  return pictures === undefined ? card : { ...card, sections: card.sections.toSpliced(after, 0, pictures) };
+}
 
 async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args);
@@ -20,11 +26,11 @@ async function main(args: readonly string[]): Promise<number> {
     interrupt.abort();
     process.once('SIGINT', () => process.exit(130));
   });
-  const { evaluation, diagnosis } = await run(options, interrupt.signal);
+  const { evaluation, diagnosis, pictures } = await run(options, interrupt.signal);
   const card = robustnessCard({ name, evaluation, diagnosis, meta: { attack: settings.attack } });
   await writeJson(join(out, 'results.json'), { evaluation, diagnosis });
   await writeFileAtomic(join(out, 'card.md'), markdownReport(card));
-  await writeFileAtomic(join(out, 'card.html'), await htmlReport(card));
+  await writeFileAtomic(join(out, 'card.html'), await htmlReport(withPictures(card, pictures)));
   const blocks = card.sections.flatMap(({ text = [], table }) => [...(typeof text === 'string' ? [text] : text), ...(table === undefined ? [] : [table.toText()])]);
   console.log(`${card.title}. ${card.subtitle}.\n\n${blocks.join('\n\n')}\n\nCard: ${join(out, 'card.html')}. Numbers: ${join(out, 'results.json')}.`);
   return [evaluation, diagnosis].some(({ trust }) => trust === 'invalid') ? 1 : 0;

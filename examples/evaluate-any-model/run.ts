@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import { type Diagnosis, type Evaluation, mergeEvaluations } from '@moe/attacks';
 import { useBackend } from '@moe/backend';
 import { mapInWorkers } from '@moe/backend/node';
+import type { ReportSection } from '@moe/report';
 import { readFileBounded, writeFileAtomic } from '@moe/core/node';
 import { BroadcastChannel } from 'node:worker_threads';
+import { attacksOf } from './attacks.js';
 import { chosenImages } from './load-data.js';
 import { type Options, type Settings, UsageError } from './options.js';
+import { picturesSection } from './pictures.js';
 import { Progress } from './progress.js';
 import runTask, { type Part, type Report, type Task, loadOnce } from './worker.js';
 
@@ -40,8 +43,8 @@ async function expectOutputs({ model, data }: Awaited<ReturnType<typeof loadOnce
   if (outputs !== data.classNames.length) throw new UsageError(`--images has ${data.classNames.length} classes, the model ${outputs} outputs. Name them all, one a line, in a file for --classes.`);
 }
 
-/** Evaluation and diagnosis of a model, continued where an earlier run stopped. */
-export async function run({ settings, out, engine: wanted, threads }: Options, signal: AbortSignal): Promise<{ evaluation: Evaluation; diagnosis: Diagnosis }> {
+/** Evaluation and diagnosis of a model, with pictures of what fooled it, continued where an earlier run stopped. */
+export async function run({ settings, out, engine: wanted, threads }: Options, signal: AbortSignal): Promise<{ evaluation: Evaluation; diagnosis: Diagnosis; pictures: ReportSection | undefined }> {
   await openFolder(out, settings);
   const { engine } = await useBackend(wanted);
   const loaded = await loadOnce(settings, engine as Options['engine']);
@@ -65,7 +68,8 @@ export async function run({ settings, out, engine: wanted, threads }: Options, s
     const parts = engine === 'tensorflow' || threads === 1 ? await inThisThread(tasks, signal, tell) : await mapInWorkers<Task, Part>(new URL('worker.ts', import.meta.url), tasks, { threads, signal });
     const diagnosis = parts.find((part) => part.diagnosis !== undefined)?.diagnosis ?? (await readJson<Diagnosis>(diagnosisFile))!;
     await writeJson(diagnosisFile, diagnosis);
-    return { evaluation: mergeEvaluations(parts.flatMap((part) => part.evaluation ?? [])), diagnosis };
+    const evaluation = mergeEvaluations(parts.flatMap((part) => part.evaluation ?? []));
+    return { evaluation, diagnosis, pictures: await picturesSection({ evaluation, model: loaded.model.logits, data: loaded.data, attacks: attacksOf(settings) }) };
   } finally {
     channel.close();
     progress.stop();
