@@ -1,14 +1,18 @@
-import { type Tensor2D, add, matMul, mul, tanh, tensor, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor2D, add, floor, matMul, mul, sub, sum, tanh, tensor, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import { type Attack, type LogitsFn, createRng } from '@moe/core';
 import { describe, expect, it } from 'vitest';
 import { apgd } from './apgd.js';
+import { hopSkipJump } from './black-box/hop-skip-jump.js';
+import { fab } from './fab/fab.js';
 import { fgsm } from './fgsm.js';
 import { GEOMETRIES } from './geometry/geometry.js';
 import { measure } from './internal/measure.js';
 import { objectiveOf } from './internal/objective.js';
 import { createProblem } from './internal/problem.js';
+import { deepFool } from './minimum-norm/deep-fool.js';
 import { mifgsm } from './momentum/mifgsm.js';
 import { type PgdOptions, pgd } from './pgd.js';
+import { square } from './square.js';
 import { linearModel, predictions, tinyNet } from './testing/models.js';
 
 const [SIZE, CLASSES, ROWS] = [6, 4, 20];
@@ -116,6 +120,23 @@ describe.each(ATTACKS)('%s', (name, make) => {
     const grid = images.map((value) => Math.fround(Math.round(255 * value) / 255));
     const { adversarial } = run(make({ eps }), net, grid);
     adversarial.forEach((value, i) => expect(Math.abs(Math.round(255 * value) - Math.round(255 * grid[i]!))).toBeLessThanOrEqual(8));
+  });
+});
+
+describe('a model of steps, without a gradient anywhere', () => {
+  // The second class leads from Σ x = 3.5 on, in steps of a quarter; a change of 0.1 at each coordinate goes from 3.1 to 3.7.
+  const steps: LogitsFn = (x) => sub(matMul(floor(mul(sum(x, 1, true), 4)) as Tensor2D, tensor2d([[0, 1]])), tensor2d([[0, 13.5]]));
+  const image = Float32Array.from({ length: SIZE }, () => 3.1 / SIZE);
+
+  it.each<[string, Attack, number]>([
+    ['pgd', pgd({ eps: 0.1, steps: 10, start: 'none' }), 0],
+    ['apgd', apgd({ eps: 0.1, steps: 10 }), 0],
+    ['fab', fab({ eps: 0.1, steps: 10 }), 0],
+    ['deepFool', deepFool({ eps: 0.1, norm: 'Linf' }), 0],
+    ['square', square({ eps: 0.1, queries: 60 }), 1],
+    ['hopSkipJump', hopSkipJump({ eps: 0.1, norm: 'Linf', queries: 3000 }), 1],
+  ])('is fooled by what asks for no gradient: %s', (_, attack, success) => {
+    expect(run(attack, steps, image, [0]).success).toEqual([success]);
   });
 });
 

@@ -30,6 +30,7 @@ describe('evaluateRouting', () => {
   it('refuses plain functions and unknown options', async () => {
     await expect(evaluateRouting({ model: linearModel([[1, 0], [0, 1], [0, 0], [0, 0]], [0, 0]), data, eps: 0.1, seed: 1 })).rejects.toThrow('evaluateRouting: model must bring its MoE model');
     await expect(evaluateRouting({ model, data, eps: 0.1, seed: 1, attack: blind } as never)).rejects.toThrow("evaluateRouting: unknown option 'attack'");
+    await expect(evaluateRouting({ model, data, eps: 0.1, seed: 1, draws: 0 })).rejects.toThrow('draws must be an integer ≥ 1');
   });
 });
 
