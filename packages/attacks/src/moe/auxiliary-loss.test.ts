@@ -10,7 +10,7 @@ import { frozenRoutes } from './frozen-routes.js';
 /** Mean probability of the second of two experts. */
 const second = (gates: Tensor2D): Scalar => mean(slice(gates, [0, 1], [-1, 1]));
 
-describeAttack('auxiliaryLoss', ({ eps }) => auxiliaryLoss({ eps, steps: 15 }), {
+describeAttack('auxiliaryLoss', ({ eps }) => auxiliaryLoss({ eps, steps: 6 }), {
   norm: 'Linf',
   loss: 'ce',
   restarts: false,
