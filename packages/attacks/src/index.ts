@@ -18,6 +18,7 @@ export type { AttackResult, CleanResult, Evaluation, EvaluationEvent, Evidence, 
 export { mergeEvaluations } from './evaluate/merge-evaluations.js';
 export type { EvaluationState } from './evaluate/state.js';
 export { type FabOptions, fab } from './fab/fab.js';
+export type { FabSharedOptions, RecordedFab } from './fab/options.js';
 export { type FabTargetedOptions, fabTargeted } from './fab/fab-targeted.js';
 export { type FgsmOptions, fgsm } from './fgsm.js';
 export type { Ball, StartKind } from './geometry/ball.js';
