@@ -18,7 +18,7 @@ const SHOWN_IMAGES = 6;
 const ROUTING_BATCH = 100;
 
 /** PGD-20 with a random start and AutoPGD-20, Robust Experts, Sec. 4, and PGD-20 from the image itself, as in its fixed-expert evaluation; the step rules are those of the packages' defaults at this number of steps. */
-export function attacksOf({ evaluation: { eps, pgdSteps, apgdSteps } }: Config) {
+function attacksOf({ evaluation: { eps, pgdSteps, apgdSteps } }: Config) {
   return { pgd: pgd({ eps, steps: pgdSteps, start: 'uniform' }), apgd: apgd({ eps, steps: apgdSteps }), fromImage: pgd({ eps, steps: pgdSteps, start: 'none', label: 'from image' }) };
 }
 

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 
 /** Where experts are, and the balance losses of *Robust Experts* and its predecessor. */
-export const KINDS = ['block', 'conv', 'stage'] as const;
-export const LOSSES = ['switch', 'entropy', 'column-entropy', 'variance', 'importance', 'kl', 'none'] as const;
+const KINDS = ['block', 'conv', 'stage'] as const;
+const LOSSES = ['switch', 'entropy', 'column-entropy', 'variance', 'importance', 'kl', 'none'] as const;
 export type Kind = (typeof KINDS)[number];
 export type Loss = (typeof LOSSES)[number];
 
 /** Models that the experiment knows: the dense baseline, and what becomes an expert × which balance loss. */
 export type ModelName = 'dense' | `${Kind}-${Loss}`;
-export const MODEL_NAMES: readonly ModelName[] = ['dense', ...KINDS.flatMap((kind) => LOSSES.map((loss): ModelName => `${kind}-${loss}`))];
+const MODEL_NAMES: readonly ModelName[] = ['dense', ...KINDS.flatMap((kind) => LOSSES.map((loss): ModelName => `${kind}-${loss}`))];
 
 export const GATES = ['gap-fc', 'conv-gap', 'conv-gap-1', 'double-conv-gap', 'fixed-random', 'first-channels', 'equal', 'conv-fc'] as const;
 export const SCHEDULES = ['constant', 'cosine', 'poly', 'step'] as const;
