@@ -33,6 +33,7 @@ export const files = {
   evaluation: (folder: string, model: ModelName, path: RoutePath): string => join(folder, 'models', model, `${pathName(path)}.json`),
   extra: (folder: string, model: ModelName, extra: Extra): string => join(folder, 'models', model, `${extra}.json`),
   extraState: (folder: string, model: ModelName, extra: Extra | `audit-${string}`): string => join(folder, 'models', model, `${extra}.state.json`),
+  times: (folder: string): string => join(folder, 'models', 'times.jsonl'),
   config: (folder: string): string => join(folder, 'config.json'),
   metrics: (folder: string): string => join(folder, 'metrics.jsonl'),
   results: (folder: string): string => join(folder, 'results.json'),

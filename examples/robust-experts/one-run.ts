@@ -8,6 +8,7 @@ import type { AuditRecord, LegacyRecord, PathRecord, ProbeRecord, Results, Train
 import { type Provenance, openRunFolder, readJson, writeJson } from './run-folder.js';
 import { type ProgressSink, runJobs } from './scheduler.js';
 import type { Config } from './schema.js';
+import { readTimes } from './times.js';
 
 /** Puts the records of all finished jobs together. */
 async function collect(preset: string, config: Config, folder: string, started: Provenance): Promise<Results> {
@@ -19,7 +20,7 @@ async function collect(preset: string, config: Config, folder: string, started: 
     preset,
     config,
     data: { name: data.name, classNames: data.classNames, inputShape: data.inputShape },
-    provenance: { ...started, engine: paths[0]!.engine },
+    provenance: { ...started, engine: paths[0]!.engine, times: await readTimes(folder) },
     training: await read<TrainingRecord>(config.models.map((model) => files.training(folder, model))),
     paths,
     audits: await extra<AuditRecord>('audit'),

@@ -1,6 +1,7 @@
 import type { TrainHistory } from '@moe/adv-train';
 import type { LayerRoutingEvaluation } from '@moe/attacks';
 import type { Config, ModelName } from './schema.js';
+import type { JobTime } from './times.js';
 import type { RoutePath } from './jobs.js';
 import type { LipschitzRecord } from './lipschitz.js';
 import type { Provenance } from './run-folder.js';
@@ -116,7 +117,7 @@ export interface Results {
   readonly preset: string;
   readonly config: Config;
   readonly data: { readonly name: string; readonly classNames: readonly string[]; readonly inputShape: readonly number[] };
-  readonly provenance: Provenance & { readonly engine: string };
+  readonly provenance: Provenance & { readonly engine: string; readonly times?: readonly JobTime[] };
   readonly training: readonly TrainingRecord[];
   readonly paths: readonly PathRecord[];
   readonly audits: readonly AuditRecord[];

@@ -3,10 +3,11 @@ import { isMoeError } from '@moe/core';
 import { auditModel } from './audit.js';
 import { type Engine, startEngine } from './engine.js';
 import { evaluatePath } from './evaluate-path.js';
-import { type Job, stateOf } from './jobs.js';
+import { type Job, jobName, stateOf } from './jobs.js';
 import { legacyScores } from './legacy.js';
 import type { Notice, Order } from './messages.js';
 import { probeModel } from './probe.js';
+import { noteTime } from './times.js';
 import { type JobContext, trainModel } from './train-model.js';
 
 let abort = new AbortController();
@@ -43,7 +44,10 @@ async function run({ job, config, folder }: Order & { type: 'run' }): Promise<No
   try {
     engine ??= startEngine(config);
     tell({ type: 'engine', text: (await engine).text });
+    const [wall, cpu] = [Date.now(), process.cpuUsage()];
     await work(job, context);
+    const { user, system } = process.cpuUsage(cpu);
+    await noteTime(folder, { job: jobName(job), cpuSeconds: (user + system) / 1e6, seconds: (Date.now() - wall) / 1000 });
     return { type: 'done' };
   } catch (error) {
     if (isMoeError(error, 'ABORTED')) return { type: 'aborted' };
