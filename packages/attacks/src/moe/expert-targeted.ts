@@ -29,7 +29,7 @@ export interface ExpertTargetedOptions extends RoutingAttackOptions {
  * Aims at the experts one by one: looks for an input that goes to a given expert and that this expert gets wrong.
  *
  * @remarks
- * For each layer that chooses, and each expert that an input within `eps` can reach ({@link routeDistances}), the one whose own answer is nearest to wrong first: maximises
+ * For each layer that chooses, and each expert that an input within `eps` can reach ({@link flipRoutes}), the one whose own answer is nearest to wrong first: maximises
  * `ℓ(f_j(x)) + λ · min(0, lead of j over the score that it must pass)`, each term's gradient at length 1 in the dual norm, with f_j the model that sends every token to j. λ starts at 0.8, doubles
  * while a row is routed elsewhere and is halved once it is not. Only the model itself says whether it is fooled, at every step. Finds what end-to-end attacks miss where choosing an expert
  * has no gradient.
