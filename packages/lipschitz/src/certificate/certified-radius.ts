@@ -1,10 +1,8 @@
-import type { OperatorNorm, SoundBound } from '@moe/core';
+import type { SoundBound } from '@moe/core';
 import { expectArgument, expectNumber, expectOneOf } from '@moe/core';
 import { NORMS } from '../internal/bounds.js';
+import { PAIR_FACTOR } from '../internal/pair-factor.js';
 import { roundDown } from '../internal/rounding.js';
-
-/** How much faster than the logits, in the norm of the bound, the difference of two of them may change: the dual norm of `e_a − e_b`. */
-const PAIR_FACTOR: Readonly<Record<OperatorNorm, number>> = { L2: Math.SQRT2 * (1 + 2 ** -52), Linf: 2, L1: 1 };
 
 /**
  * Radius within which no perturbation changes the predicted class.
