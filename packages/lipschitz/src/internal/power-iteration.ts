@@ -4,6 +4,9 @@ import { UNIT } from './rounding.js';
 /** A linear map and its transpose on float64 vectors. */
 export interface LinearMap {
   readonly inputs: number;
+  readonly outputs: number;
+  /** Most products in one sum of either direction. */
+  readonly terms: number;
   apply(x: Float64Array): Float64Array;
   applyTransposed(y: Float64Array): Float64Array;
   /** Bound of the rounding error of `apply` on a unit vector. */

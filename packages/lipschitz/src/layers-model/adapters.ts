@@ -2,7 +2,8 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { expectArgument } from '@moe/core';
 import { sequence } from '../network/composite-nodes.js';
-import { ACTIVATION_SLOPES, type ActivationName, activation, globalAveragePool, identity, layerNorm, maxPool, relu, softmax } from '../network/constant-nodes.js';
+import { ACTIVATION_SLOPES, type ActivationName } from '../network/activations.js';
+import { activation, globalAveragePool, identity, layerNorm, maxPool, relu, softmax } from '../network/constant-nodes.js';
 import { batchNorm, channelScale, conv2d, dense } from '../network/linear-nodes.js';
 import type { NetworkNode } from '../network/nodes.js';
 

@@ -1,9 +1,28 @@
 import { ShapeError, expectArgument, expectKnownKeys } from '@moe/core';
 import { scaleAlong } from '../internal/arrays.js';
+import { convMap, denseMap } from '../internal/linear-maps.js';
 import { identity } from './constant-nodes.js';
 import type { ConvNode, DenseNode, HardRoutedNode, NetworkNode, ScaleNode, SequenceNode, SumNode } from './nodes.js';
 
 type LinearNode = DenseNode | ConvNode;
+
+const spread = (values: Float64Array, length: number): Float64Array => Float64Array.from({ length }, (_, i) => values[i % values.length]!);
+
+/** The bias of a linear layer with the scale after it: `b f + t`. */
+function biasAfter(bias: Float64Array | undefined, { factors, shifts }: ScaleNode): Float64Array | undefined {
+  if (bias === undefined || shifts === undefined) return undefined;
+  const length = Math.max(bias.length, factors.length, shifts.length);
+  return Float64Array.from({ length }, (_, i) => bias[i % bias.length]! * factors[i % factors.length]! + shifts[i % shifts.length]!);
+}
+
+/** The bias of a linear layer with the scale before it: `b + K t`, which differs at the border where a convolution pads with zeros after the shift. */
+function biasBehind(linear: LinearNode, { shifts }: ScaleNode): Float64Array | undefined {
+  const { bias } = linear;
+  if (bias === undefined || shifts === undefined) return undefined;
+  if (shifts.every((shift) => shift === 0)) return bias;
+  const map = linear.kind === 'dense' ? denseMap(linear.kernel) : convMap(linear.operator);
+  return map.apply(spread(shifts, map.inputs)).map((value, i) => value + bias[i % bias.length]!);
+}
 
 /** The linear node with `factors` on its outputs (the last kernel axis) or its inputs (the last but one). */
 function folded(linear: LinearNode, scale: ScaleNode, side: 'inputs' | 'outputs'): LinearNode {
@@ -13,9 +32,10 @@ function folded(linear: LinearNode, scale: ScaleNode, side: 'inputs' | 'outputs'
   if (factors.length !== 1 && factors.length !== kernel.shape[axis]) {
     throw new ShapeError(`sequence: '${scale.name}' must have ${kernel.shape[axis]} factors, the ${side} of '${linear.name}', got ${factors.length}.`);
   }
-  const scaled = scaleAlong(kernel, axis, factors.length === 1 ? new Float64Array(kernel.shape[axis]!).fill(factors[0]!) : factors);
+  const scaled = scaleAlong(kernel, axis, spread(factors, kernel.shape[axis]!));
+  const bias = side === 'outputs' ? biasAfter(linear.bias, scale) : biasBehind(linear, scale);
   const name = side === 'outputs' ? `${linear.name}+${scale.name}` : `${scale.name}+${linear.name}`;
-  return linear.kind === 'dense' ? { ...linear, name, kernel: scaled } : { ...linear, name, operator: { ...linear.operator, kernel: scaled } };
+  return linear.kind === 'dense' ? { ...linear, name, kernel: scaled, bias } : { ...linear, name, operator: { ...linear.operator, kernel: scaled }, bias };
 }
 
 const isLinear = (node: NetworkNode | undefined): node is LinearNode => node?.kind === 'dense' || node?.kind === 'conv2d';

@@ -1,6 +1,7 @@
 import { createRng } from '@moe/core';
 import { describe, expect, it } from 'vitest';
-import { ACTIVATION_SLOPES, type ActivationName, activation, boundedMap, globalAveragePool, layerNorm, maxPool, relu, softmax } from './constant-nodes.js';
+import { ACTIVATION_SLOPES, type ActivationName } from './activations.js';
+import { activation, boundedMap, globalAveragePool, layerNorm, maxPool, relu, softmax } from './constant-nodes.js';
 import { batchNorm } from './linear-nodes.js';
 import { productBound } from './product-bound.js';
 

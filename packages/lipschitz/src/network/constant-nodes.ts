@@ -4,41 +4,24 @@ import { type VectorInput, readVector } from '../internal/arrays.js';
 import { NORMS, globalBound } from '../internal/bounds.js';
 import { type Pair, pairOf } from '../internal/conv-geometry.js';
 import { roundUp } from '../internal/rounding.js';
-import type { ConstantNode } from './nodes.js';
+import { ACTIVATION_SLOPES, type ActivationName, ROUNDED_SLOPES } from './activations.js';
+import type { ConstantNode, KnownMap } from './nodes.js';
 
-function closedForm(name: string, status: 'exact' | 'upper', values: Partial<Record<OperatorNorm, number>>): ConstantNode {
+export function closedForm(name: string, status: 'exact' | 'upper', values: Partial<Record<OperatorNorm, number>>, map?: KnownMap): ConstantNode {
   const bounds: Partial<Record<OperatorNorm, SoundBound>> = {};
   for (const norm of NORMS) {
     const value = values[norm];
     if (value !== undefined) bounds[norm] = globalBound(value, status, norm, 'closed-form');
   }
-  return { kind: 'constant', name, bounds };
+  return { kind: 'constant', name, bounds, map };
 }
 
-const everywhere = (value: number): Record<OperatorNorm, number> => ({ L2: value, Linf: value, L1: value });
-
-/** Largest slope of each elementwise activation; those that are no short decimal are rounded up in the last place. */
-export const ACTIVATION_SLOPES = {
-  linear: 1,
-  relu: 1,
-  relu6: 1,
-  elu: 1,
-  selu: 1.7580993409, // λα of Klambauer et al. 2017, slope at 0 from below
-  sigmoid: 0.25,
-  hardSigmoid: 0.2,
-  tanh: 1,
-  softplus: 1,
-  softsign: 1,
-  swish: 1.0998393202, // 1.09983932013 at x = 2.39935728
-} as const;
-
-/** An elementwise activation of {@link ACTIVATION_SLOPES}, by its tfjs name. */
-export type ActivationName = keyof typeof ACTIVATION_SLOPES;
+export const everywhere = (value: number): Record<OperatorNorm, number> => ({ L2: value, Linf: value, L1: value });
 
 /** Describes an elementwise activation; its constant is its largest slope, in every norm. */
 export function activation(kind: ActivationName, name: string = kind): ConstantNode {
   expectOneOf('activation', 'kind', kind, Object.keys(ACTIVATION_SLOPES) as ActivationName[]);
-  return closedForm(name, kind === 'selu' || kind === 'swish' ? 'upper' : 'exact', everywhere(ACTIVATION_SLOPES[kind]));
+  return closedForm(name, ROUNDED_SLOPES.includes(kind) ? 'upper' : 'exact', everywhere(ACTIVATION_SLOPES[kind]), { kind: 'elementwise', activation: kind, slope: 0 });
 }
 
 /** Describes a ReLU, with `slope` below zero if it leaks. */
@@ -46,11 +29,16 @@ export function relu(options: { readonly name?: string; readonly slope?: number 
   expectKnownKeys('relu', options, ['name', 'slope']);
   const { name = 'relu', slope = 0 } = options;
   expectNumber('relu', 'slope', slope);
-  return closedForm(name, 'exact', everywhere(Math.max(1, Math.abs(slope))));
+  return closedForm(name, 'exact', everywhere(Math.max(1, Math.abs(slope))), { kind: 'elementwise', activation: 'relu', slope });
 }
 
-/** Describes what moves or copies numbers at most: identity, flatten, reshape, permute, zero padding, dropout in evaluation mode. */
+/** Describes what leaves the numbers and their order alone: identity, flatten, reshape, dropout in evaluation mode. */
 export function identity(name = 'identity'): ConstantNode {
+  return closedForm(name, 'exact', everywhere(1), { kind: 'identity' });
+}
+
+/** Describes what moves numbers, drops some or puts zeros between them: permute, crop, zero padding; GroupSort and MaxMin too, which sort. */
+export function rearrangement(name = 'rearrangement'): ConstantNode {
   return closedForm(name, 'exact', everywhere(1));
 }
 
@@ -61,7 +49,7 @@ export function globalAveragePool(options: { readonly name?: string; readonly he
   expectInteger('globalAveragePool', 'height', height, 1);
   expectInteger('globalAveragePool', 'width', width, 1);
   const pixels = height * width;
-  return closedForm(name, 'exact', { L2: roundUp(1 / Math.sqrt(pixels), 2), Linf: 1, L1: roundUp(1 / pixels, 1) });
+  return closedForm(name, 'exact', { L2: roundUp(1 / Math.sqrt(pixels), 2), Linf: 1, L1: roundUp(1 / pixels, 1) }, { kind: 'global-average', pixels });
 }
 
 /**
@@ -117,5 +105,5 @@ export function boundedMap(options: { readonly name: string; readonly bounds: re
     expectNumber('boundedMap', 'value', bound.value, 0);
     bounds[bound.norm] = bound;
   }
-  return { kind: 'constant', name: options.name, bounds };
+  return { kind: 'constant', name: options.name, bounds, map: undefined };
 }

@@ -1,19 +1,24 @@
 import type { OperatorNorm, SoundBound } from '@moe/core';
 import type { Kernel } from '../internal/arrays.js';
 import type { ConvOperator } from '../internal/conv-geometry.js';
+import type { ActivationName } from './activations.js';
 
-/** A dense layer; its bias plays no part. */
+/** A dense layer. */
 export interface DenseNode {
   readonly kind: 'dense';
   readonly name: string;
   readonly kernel: Kernel;
+  /** What is added to the outputs, one number or one an output; unknown where it was not given, which only local bounds mind. */
+  readonly bias: Float64Array | undefined;
 }
 
-/** A convolution of one image size; its bias plays no part. */
+/** A convolution of one image size. */
 export interface ConvNode {
   readonly kind: 'conv2d';
   readonly name: string;
   readonly operator: ConvOperator;
+  /** One number, one a channel, or one for every entry of the output; unknown where it was not given. */
+  readonly bias: Float64Array | undefined;
 }
 
 /** One factor a channel (the last axis), or a single one: batch norm in evaluation mode, input normalisation. */
@@ -21,13 +26,23 @@ export interface ScaleNode {
   readonly kind: 'scale';
   readonly name: string;
   readonly factors: Float64Array;
+  /** What is added after the multiplication; unknown where it was not given. */
+  readonly shifts: Float64Array | undefined;
 }
+
+/** What a map with known constants does, for bounds that need more than a constant. */
+export type KnownMap =
+  | { readonly kind: 'identity' }
+  | { readonly kind: 'global-average'; readonly pixels: number }
+  | { readonly kind: 'elementwise'; readonly activation: ActivationName; readonly slope: number };
 
 /** A map whose constants are known in closed form, by norm. */
 export interface ConstantNode {
   readonly kind: 'constant';
   readonly name: string;
   readonly bounds: Readonly<Partial<Record<OperatorNorm, SoundBound>>>;
+  /** What it does, where that is known. */
+  readonly map: KnownMap | undefined;
 }
 
 /** Maps one after the other. */

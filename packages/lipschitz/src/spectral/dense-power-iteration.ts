@@ -3,8 +3,8 @@ import { expectArgument, expectInteger, expectKnownKeys } from '@moe/core';
 import { type KernelInput, readKernel } from '../internal/arrays.js';
 import { globalBound } from '../internal/bounds.js';
 import { frobeniusNorm } from '../internal/gram.js';
+import { denseMap } from '../internal/linear-maps.js';
 import { powerIterate } from '../internal/power-iteration.js';
-import { UNIT } from '../internal/rounding.js';
 
 export interface PowerIterationOptions {
   /** Products with the map and its transpose. @defaultValue 20 */
@@ -46,23 +46,8 @@ export function powerOptions(caller: string, { iterations = 20, start }: PowerIt
  */
 export function densePowerIteration(kernel: KernelInput, options: PowerIterationOptions = {}): PowerIterationResult {
   expectKnownKeys('densePowerIteration', options, ['iterations', 'start']);
-  const { shape, values } = readKernel('densePowerIteration', kernel, ['in', 'out']);
-  const [inputs, outputs] = shape as [number, number];
-  const { iterations, start } = powerOptions('densePowerIteration', options, inputs);
-  const map = {
-    inputs,
-    apply: (x: Float64Array) => {
-      const y = new Float64Array(outputs);
-      for (let i = 0; i < inputs; i++) for (let o = 0; o < outputs; o++) y[o] = y[o]! + x[i]! * values[i * outputs + o]!;
-      return y;
-    },
-    applyTransposed: (y: Float64Array) => {
-      const x = new Float64Array(inputs);
-      for (let i = 0; i < inputs; i++) for (let o = 0; o < outputs; o++) x[i] = x[i]! + y[o]! * values[i * outputs + o]!;
-      return x;
-    },
-    error: 2 * inputs * UNIT * frobeniusNorm(values),
-  };
+  const map = denseMap(readKernel('densePowerIteration', kernel, ['in', 'out']));
+  const { iterations, start } = powerOptions('densePowerIteration', options, map.inputs);
   const { value, vector } = powerIterate(map, iterations, start);
   return { bound: globalBound(value, 'lower', 'L2', `power-iteration(${iterations})`), vector };
 }
