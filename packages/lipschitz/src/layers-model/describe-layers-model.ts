@@ -1,7 +1,8 @@
 import type { LayersModel, SymbolicTensor, layers } from '@tensorflow/tfjs-layers';
 import { ArgumentError, expectArgument, expectKnownKeys } from '@moe/core';
-import { residual, sequence } from '../network/composite-nodes.js';
+import { concat, residual, sequence } from '../network/composite-nodes.js';
 import { identity } from '../network/constant-nodes.js';
+import { channelScale } from '../network/linear-nodes.js';
 import type { NetworkNode } from '../network/nodes.js';
 import { type LayerAdapter, type LayerUse, STOCK_ADAPTERS } from './adapters.js';
 
@@ -13,6 +14,17 @@ export interface DescribeOptions {
 type Adapters = Readonly<Record<string, LayerAdapter>>;
 
 const MODELS = ['Model', 'Functional', 'Sequential'];
+
+const sum = (branches: readonly NetworkNode[], name: string): NetworkNode => branches.reduce((total, branch) => residual(total, branch, name));
+
+/** Layers with several inputs that start from one tensor, by class name. */
+const MERGES: Readonly<Record<string, (branches: readonly NetworkNode[], name: string) => NetworkNode>> = {
+  Add: sum,
+  Average: (branches, name) => sequence([sum(branches, name), channelScale({ factors: [1 / branches.length], shifts: [0] })], name),
+  Concatenate: concat,
+  Maximum: concat,
+  Minimum: concat,
+};
 
 /** tfjs puts the layer's name, and those of models around it, before the name that the layer gave. */
 function ownName(layer: layers.Layer, scoped: string): string {
@@ -66,11 +78,12 @@ function describeGraph(model: LayersModel, adapters: Adapters): NetworkNode {
         at = at.inputs[0]!;
         continue;
       }
-      expectArgument('describeLayersModel', `layer '${layer.name}' with ${at.inputs.length} inputs`, layer.getClassName() === 'Add', 'be of class Add', layer.getClassName());
+      const merge = MERGES[layer.getClassName()];
+      expectArgument('describeLayersModel', `layer '${layer.name}' with ${at.inputs.length} inputs`, merge !== undefined, `be of class ${Object.keys(MERGES).join(', ')}`, layer.getClassName());
       const fork = commonGates(at.inputs, kept).at(-1);
       expectArgument('describeLayersModel', `inputs of layer '${layer.name}'`, fork !== undefined, `come from the input of model '${model.name}'`, 'another source');
       const branches = at.inputs.map((input, i) => (input === fork ? identity('skip') : between(fork, input, `branch${i}`)));
-      nodes.unshift(branches.reduce((sum, branch) => residual(sum, branch, layer.name)));
+      nodes.unshift(merge(branches, layer.name));
       at = fork;
     }
     return nodes.length === 1 ? nodes[0]! : sequence(nodes, name);
@@ -82,7 +95,7 @@ function describeGraph(model: LayersModel, adapters: Adapters): NetworkNode {
  * Describes a tfjs `LayersModel` in evaluation mode, for {@link productBound} and {@link gatedBounds}.
  *
  * @remarks
- * Walks the model from its output to its input. Layers are told by class name: the stock ones of {@link STOCK_ADAPTERS}, `Add`, nested models, and the caller's.
+ * Walks the model from its output to its input. Layers are told by class name: the stock ones of {@link STOCK_ADAPTERS}, those that merge paths (`Add`, `Average`, `Concatenate`, `Maximum`, `Minimum`), nested models, and the caller's.
  * Weights are copied now; describe again after training.
  *
  * @param model   - one input, one output, with a fixed image size where it convolves.

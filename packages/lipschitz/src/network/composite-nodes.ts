@@ -2,7 +2,7 @@ import { ShapeError, expectArgument, expectKnownKeys } from '@moe/core';
 import { scaleAlong } from '../internal/arrays.js';
 import { convMap, denseMap } from '../internal/linear-maps.js';
 import { identity } from './constant-nodes.js';
-import type { ConvNode, DenseNode, HardRoutedNode, NetworkNode, ScaleNode, SequenceNode, SumNode } from './nodes.js';
+import type { ConcatNode, ConvNode, DenseNode, HardRoutedNode, NetworkNode, ScaleNode, SequenceNode, SumNode } from './nodes.js';
 
 type LinearNode = DenseNode | ConvNode;
 
@@ -77,6 +77,17 @@ function fits({ factors }: ScaleNode, node: LinearNode): boolean {
  */
 export function residual(main: NetworkNode, skip: NetworkNode = identity('skip'), name = 'residual'): SumNode {
   return { kind: 'sum', name, branches: [main, skip] };
+}
+
+/**
+ * Maps of the same input with their outputs side by side: in L2 the root of the sum of squares, in Linf the largest, in L1 the sum.
+ *
+ * @remarks
+ * Also a bound of the entrywise maximum or minimum of the outputs.
+ */
+export function concat(branches: readonly NetworkNode[], name = 'concat'): ConcatNode {
+  expectArgument('concat', 'branches', branches.length > 0, 'have at least one entry', branches.length);
+  return { kind: 'concat', name, branches: [...branches] };
 }
 
 /**

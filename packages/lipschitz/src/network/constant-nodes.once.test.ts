@@ -1,12 +1,25 @@
+import '@moe/testing';
 import { createRng } from '@moe/core';
 import { describe, expect, it } from 'vitest';
 import { ACTIVATION_SLOPES, type ActivationName } from './activations.js';
 import { activation, boundedMap, globalAveragePool, layerNorm, maxPool, relu, softmax } from './constant-nodes.js';
-import { batchNorm } from './linear-nodes.js';
+import { averagePool, l2Normalize, rmsNorm, sparsemax, upSample } from './closed-form-nodes.js';
+import { concat } from './composite-nodes.js';
+import { batchNorm, dense } from './linear-nodes.js';
 import { productBound } from './product-bound.js';
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const elu = (x: number): number => (x > 0 ? x : Math.expm1(x));
+
+/** P(0 < N < x) by its series, which converges everywhere. */
+function normalBelow(x: number): number {
+  let [term, total] = [x, x];
+  for (let k = 1; k < 300; k++) {
+    term *= (-x * x * (2 * k - 1)) / (2 * k * (2 * k + 1));
+    total += term;
+  }
+  return Math.abs(x) > 5 ? Math.sign(x) / 2 : total / Math.sqrt(2 * Math.PI);
+}
 
 const FUNCTIONS: Record<ActivationName, (x: number) => number> = {
   linear: (x) => x,
@@ -20,6 +33,9 @@ const FUNCTIONS: Record<ActivationName, (x: number) => number> = {
   softplus: (x) => Math.log1p(Math.exp(x)),
   softsign: (x) => x / (1 + Math.abs(x)),
   swish: (x) => x * sigmoid(x),
+  gelu: (x) => x * (0.5 + normalBelow(x)),
+  gelu_new: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  mish: (x) => x * Math.tanh(Math.log1p(Math.exp(x))),
 };
 
 const l2 = (x: readonly number[]): number => Math.hypot(...x);
@@ -60,7 +76,7 @@ describe('activation', () => {
   });
 
   it('refuses one that is not in the table', () => {
-    expect(() => activation('gelu' as 'relu')).toThrow("kind must be one of 'linear'");
+    expect(() => activation('cube' as 'relu')).toThrow("kind must be one of 'linear'");
   });
 });
 
@@ -135,5 +151,56 @@ describe('boundedMap', () => {
     expect(() => boundedMap({ name: 'mine', bounds: [{ ...sound, status: 'estimate' }] })).toThrow("got 'estimate'");
     expect(() => boundedMap({ name: 'mine', bounds: [{ ...sound, domain: { norm: 'L2', radius: 1 } }] })).toThrow("must be 'global'");
     expect(() => boundedMap({ name: 'mine', bounds: [{ ...sound, value: NaN }] })).toThrow('value must be a finite number');
+  });
+});
+
+describe('pools and normalisations', () => {
+  it('average pooling is 1/√k apart, and the root of the largest share where windows overlap', () => {
+    const { bounds } = averagePool({ inputSize: 4, poolSize: 2 });
+    expect(bounds).toMatchObject({ L2: { status: 'exact' }, Linf: { value: 1 } });
+    expect(bounds.L2!.value).toBeCloseTo(1 / 2, 14);
+    expect(bounds.L1!.value).toBeCloseTo(1 / 4, 14);
+    // Along one axis of 4 with windows of 3 and stride 1 ('same'): means over 2, 3, 3, 2 pixels; pixel 1 is in the first three, 1/2 + 1/3 + 1/3 = 7/6.
+    const line = averagePool({ inputSize: [4, 1], poolSize: [3, 1], strides: 1, padding: 'same' });
+    expect(line.bounds.L1!.value).toBeCloseTo(7 / 6, 14);
+    expect(line.bounds.L2).toMatchObject({ status: 'upper' });
+    expect(line.bounds.L2!.value).toBeCloseTo(Math.sqrt(7 / 6), 14);
+  });
+
+  it('upsampling repeats every pixel', () => {
+    const { bounds } = upSample({ size: [2, 3] });
+    expect([bounds.L2!.value, bounds.Linf!.value, bounds.L1!.value]).toEqual([expect.closeTo(Math.sqrt(6), 14), 1, 6]);
+  });
+
+  it('RMS norm and L2 normalisation are steepest at 0, and flatter far from it', () => {
+    const rms = (x: number[]): number[] => {
+      const root = Math.sqrt(x.reduce((sum, v) => sum + v * v, 0) / x.length + 1e-2);
+      return x.map((v, i) => ([1, -2, 1][i]! * v) / root);
+    };
+    expect(rmsNorm({ gamma: [1, -2, 1], epsilon: 1e-2 }).bounds.L2!.value).toBeCloseTo(20, 12);
+    expect(sampled(rms, 3, l2)).toBeLessThan(20);
+    expect(l2(minus(rms([0, 1e-6, 0]), rms([0, -1e-6, 0]))) / 2e-6).toBeCloseTo(20, 4);
+    // Rows of length 3 at least: 2 / √(0.01 + 9/3).
+    expect(rmsNorm({ gamma: [1, -2, 1], epsilon: 1e-2, smallestNorm: 3, features: 3 }).bounds.L2!.value).toBeCloseTo(2 / Math.sqrt(3.01), 12);
+    expect(l2Normalize({ epsilon: 1e-4 }).bounds.L2!.value).toBeCloseTo(100, 12);
+    expect(l2Normalize({ epsilon: 0, smallestNorm: 4 }).bounds.L2!.value).toBeCloseTo(1 / 4, 14);
+    expect(() => l2Normalize({ epsilon: 0 })).toThrow('epsilon must be positive where rows may vanish');
+  });
+
+  it('outputs side by side: the root of squares, the largest, the sum', () => {
+    const branches = [3, 4].map((value) => dense({ kernel: { shape: [1, 1], values: [value] } }));
+    const by = (norm: 'L2' | 'Linf' | 'L1'): number => productBound(concat(branches), { norm }).bound.value;
+    expect([by('L2'), by('Linf'), by('L1')]).toEqual([expect.closeTo(5, 10), expect.closeTo(4, 10), expect.closeTo(7, 10)]);
+  });
+
+  it('softmax at a temperature, and sparsemax', () => {
+    expect(softmax('p', 3).bounds.Linf!.value).toBe(1.5);
+    const project = (x: number[]): number[] => {
+      const sorted = [...x].sort((a, b) => b - a);
+      const sums = sorted.map((_, k) => (sorted.slice(0, k + 1).reduce((a, b) => a + b) - 1) / (k + 1));
+      const k = sorted.findLastIndex((v, i) => v > sums[i]!);
+      return x.map((v) => Math.max(0, v - sums[k]!));
+    };
+    expect(sampled(project, 4, l2)).toBeWithin(0.9, sparsemax().bounds.L2!.value + 1e-9);
   });
 });

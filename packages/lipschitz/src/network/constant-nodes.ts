@@ -85,9 +85,10 @@ export function layerNorm(options: { readonly name?: string; readonly gamma: Vec
   return closedForm(name, 'upper', { L2: roundUp(largest / Math.sqrt(epsilon), 2) });
 }
 
-/** Describes softmax over the last axis, whose Jacobian `diag(p) − p pᵀ` has norm at most 1/2 in L2, Linf and L1. */
-export function softmax(name = 'softmax'): ConstantNode {
-  return closedForm(name, 'upper', everywhere(0.5));
+/** Describes softmax of `temperature · x` over the last axis, whose Jacobian `diag(p) − p pᵀ` has norm at most 1/2 in L2, Linf and L1. */
+export function softmax(name = 'softmax', temperature = 1): ConstantNode {
+  expectNumber('softmax', 'temperature', temperature, 0);
+  return closedForm(name, 'upper', everywhere(temperature / 2));
 }
 
 /**

@@ -24,7 +24,7 @@ export interface Evaluation {
   routed(node: HardRoutedNode): BoundPart;
 }
 
-function leafBound(node: Exclude<NetworkNode, { kind: 'sequence' | 'sum' | 'hard-routed' }>, { caller, norm, iterations }: Evaluation): SoundBound {
+function leafBound(node: Exclude<NetworkNode, { kind: 'sequence' | 'sum' | 'concat' | 'hard-routed' }>, { caller, norm, iterations }: Evaluation): SoundBound {
   switch (node.kind) {
     case 'dense':
       return denseNorm(node.kernel, norm, iterations);
@@ -55,6 +55,13 @@ export function evaluate(node: NetworkNode, evaluation: Evaluation): BoundPart {
         : parts.reduce((sum, part) => roundUp(sum + part.bound.value, 0), 0);
     return { name: node.name, bound: globalBound(value, 'upper', norm, node.kind === 'sequence' ? 'product' : 'sum'), parts };
   }
+  if (node.kind === 'concat') {
+    const parts = node.branches.map((child) => evaluate(child, evaluation));
+    const values = parts.map(({ bound }) => bound.value);
+    const total = (each: (value: number) => number): number => roundUp(values.reduce((sum, value) => sum + each(value), 0), values.length);
+    const value = norm === 'L2' ? roundUp(Math.sqrt(total((each) => each * each)), 2) : norm === 'L1' ? total((each) => each) : Math.max(...values);
+    return { name: node.name, bound: globalBound(value, 'upper', norm, 'concat'), parts };
+  }
   const bound = evaluation.kept.get(node) ?? leafBound(node, evaluation);
   evaluation.kept.set(node, bound);
   return { name: node.name, bound, parts: [] };
@@ -66,6 +73,7 @@ export function routedLayers(node: NetworkNode): HardRoutedNode[] {
     case 'sequence':
       return node.nodes.flatMap(routedLayers);
     case 'sum':
+    case 'concat':
       return node.branches.flatMap(routedLayers);
     case 'hard-routed':
       return [node, ...node.experts.flatMap(routedLayers)];

@@ -106,6 +106,7 @@ export function graphOf(caller: string, network: NetworkNode, size: number): Gra
         return push({ kind: 'sum', name: node.name, inputs: [a, b] }, sizes[a]!);
       });
     }
+    if (node.kind === 'concat') throw new ArgumentError(`${caller}: '${node.name}' puts outputs side by side, which this bound does not follow. Use productBound.`);
     if (node.kind === 'hard-routed') throw new ArgumentError(`${caller}: the router of '${node.name}' makes the output jump. Describe the network with one expert in its place.`);
     if (node.kind === 'constant' && node.map?.kind === 'identity') return input;
     if (node.kind === 'constant' && node.map?.kind === 'elementwise') {

@@ -59,6 +59,13 @@ export interface SumNode {
   readonly branches: readonly NetworkNode[];
 }
 
+/** Maps of the same input, their outputs side by side. */
+export interface ConcatNode {
+  readonly kind: 'concat';
+  readonly name: string;
+  readonly branches: readonly NetworkNode[];
+}
+
 /** Maps between which a router chooses, with jumps where its choice changes. */
 export interface HardRoutedNode {
   readonly kind: 'hard-routed';
@@ -69,4 +76,4 @@ export interface HardRoutedNode {
 /**
  * A network as data: what {@link productBound} bounds. Immutable; weights were copied when it was made.
  */
-export type NetworkNode = DenseNode | ConvNode | ScaleNode | ConstantNode | SequenceNode | SumNode | HardRoutedNode;
+export type NetworkNode = DenseNode | ConvNode | ScaleNode | ConstantNode | SequenceNode | SumNode | ConcatNode | HardRoutedNode;
