@@ -1,4 +1,4 @@
-import type { EpochRecord } from './history.js';
+import type { EpochRecord, RoutingFinding } from './history.js';
 
 /** Something that happened in {@link train}. `epoch` and `step` count from 0. */
 export type TrainEvent =
@@ -18,6 +18,7 @@ export type TrainEvent =
       readonly etaMs: number;
     }
   | { readonly type: 'epoch'; readonly record: EpochRecord; readonly epochs: number; readonly etaMs: number }
+  | { readonly type: 'alarm'; readonly epoch: number; readonly finding: RoutingFinding }
   | {
       readonly type: 'checkpoint';
       /** Epochs finished, and steps finished in the next one. */

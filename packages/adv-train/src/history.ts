@@ -1,8 +1,14 @@
+import type { Json } from './checkpoint/fingerprint.js';
+
 /** What one MoE layer did during an epoch, over all rows that its gate saw. */
 export interface RoutingRecord {
   readonly layer: string;
   /** Share of rows that each expert got, `[E]`; sums to the number of choices per row, less what capacity dropped. */
   readonly usage: readonly number[];
+  /** Entropy of `usage`, as a share of that of even use: 0 where one expert takes all, 1 where all get the same. */
+  readonly loadEntropy: number;
+  /** Largest share of the router in the L2 norm of the gradient of all weights, over the steps of the epoch; 0 where no gradient reached it. */
+  readonly routerGradient: number;
   /** Mean router probability of each expert, `[E]`; sums to 1. A collapsed layer may still be flat here. */
   readonly meanGate: readonly number[];
   /** Mean weighted balance loss. */
@@ -10,6 +16,11 @@ export interface RoutingRecord {
   /** Mean share of (row, choice) pairs that capacity dropped. */
   readonly droppedFraction: number;
 }
+
+/** Something wrong with the routing of an epoch, see {@link RoutingAlarms}. */
+export type RoutingFinding =
+  | { readonly kind: 'frozen-router'; readonly layer: string; readonly routerGradient: number }
+  | { readonly kind: 'routing-collapse'; readonly layer: string; readonly loadEntropy: number; readonly livingExperts: number };
 
 /** Means over the examples of one epoch, as they were trained on: adversarial examples in adversarial training. */
 export interface EpochRecord {
@@ -24,6 +35,10 @@ export interface EpochRecord {
   readonly accuracy: number;
   readonly examples: number;
   readonly routing: readonly RoutingRecord[];
+  /** Alarms raised; empty where all is well. */
+  readonly findings: readonly RoutingFinding[];
+  /** What each {@link Observer} saw after the epoch, by its name. */
+  readonly observed: { readonly [observer: string]: Json };
 }
 
 /** Whole course of a run, plain JSON; the same after any number of interruptions. */

@@ -3,6 +3,9 @@ import type { Json } from './checkpoint/fingerprint.js';
 import type { CheckpointStore } from './checkpoint/store.js';
 import { expectWeights } from './checkpoint/weights.js';
 import type { TrainEvent } from './events.js';
+import type { RouterOf } from './internal/router-shares.js';
+import { type RoutingAlarms, expectAlarms } from './moe/routing-alarms.js';
+import { type Observer, describeObservers, expectObservers } from './observer.js';
 import type { Objective } from './objectives/objective.js';
 import type { Optimizer } from './optimizers/optimizer.js';
 import type { Schedule } from './schedules/schedule.js';
@@ -29,6 +32,12 @@ export interface TrainOptions {
   readonly checkpoint?: CheckpointStore;
   /** Steps between checkpoints within an epoch; one is written at the end of each epoch in any case. @defaultValue `batchesPerEpoch` */
   readonly checkpointEvery?: number;
+  /** Look at the model at the end of epochs; what they see is in the history. @defaultValue none */
+  readonly observers?: readonly Observer[];
+  /** Bounds beyond which routing counts as frozen or collapsed: an `alarm` event, and a finding in the history. @defaultValue those of {@link RoutingAlarms} */
+  readonly alarms?: RoutingAlarms;
+  /** Which weights are the router's of a layer, both by name, for its gradient in the history. @defaultValue those named `layer/router/…`, as `@moe/layers` does */
+  readonly routerWeights?: RouterOf;
   /** Told what happens, and waited for. After a resume, events after the last checkpoint come again. */
   readonly onEvent?: (event: TrainEvent) => void | Promise<void>;
   /** Stops between two steps, after writing a checkpoint. */
@@ -54,6 +63,9 @@ const KEYS: readonly (keyof TrainOptions)[] = [
   'identity',
   'checkpoint',
   'checkpointEvery',
+  'observers',
+  'alarms',
+  'routerWeights',
   'onEvent',
   'signal',
   'compile',
@@ -62,7 +74,7 @@ const KEYS: readonly (keyof TrainOptions)[] = [
 /** Checks every option; see `train` for what is thrown. */
 export function checkOptions(options: TrainOptions): void {
   expectKnownKeys('train', options, KEYS);
-  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, seed, checkpointEvery, compile } = options;
+  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, seed, checkpointEvery, observers = [], alarms = {}, routerWeights, compile } = options;
   expectArgument('train', 'model', typeof model?.forward === 'function', 'be a MoeModel', model, 'Lift a function with plainModel(fn).');
   expectWeights('train', weights);
   const trainable = weights.filter((weight) => weight.trainable);
@@ -78,13 +90,16 @@ export function checkOptions(options: TrainOptions): void {
   expectArgument('train', 'schedule', typeof schedule?.rate === 'function', 'be a Schedule', schedule, 'Make one with constant({ base }).');
   expectInteger('train', 'seed', seed, 0);
   if (checkpointEvery !== undefined) expectInteger('train', 'checkpointEvery', checkpointEvery, 1);
+  expectObservers(observers);
+  expectAlarms(alarms);
+  expectArgument('train', 'routerWeights', routerWeights === undefined || typeof routerWeights === 'function', 'be a function', routerWeights);
   expectArgument('train', 'compile', compile === undefined || typeof compile === 'function', 'be a function', compile, "Pass jit of '@moe/backend'.");
 }
 
 /** Everything about a run that decides its course, as plain JSON. */
-export function fingerprint({ objective, optimizer, schedule, epochs, batchesPerEpoch, seed, identity = {} }: TrainOptions): Json {
+export function fingerprint({ objective, optimizer, schedule, epochs, batchesPerEpoch, seed, observers, alarms, identity = {} }: TrainOptions): Json {
   const named = ({ name, options }: { readonly name: string; readonly options: object }): object => ({ name, ...options });
-  const value = { seed, epochs, batchesPerEpoch, objective: named(objective), optimizer: named(optimizer), schedule: named(schedule), identity };
+  const value = { seed, epochs, batchesPerEpoch, objective: named(objective), optimizer: named(optimizer), schedule: named(schedule), observers: observers && describeObservers(observers), alarms, identity };
   return JSON.parse(JSON.stringify(value)) as Json;
 }
 

@@ -37,7 +37,16 @@ const fields =
     isRecord(value) && Object.entries<Check>(checks).every(([key, check]) => check(value[key]));
 
 const isLayerTally = fields<LayerTally>({ rows: isCount, used: listOf(isCount), gate: listOf(isNumber), aux: isNumber, dropped: isNumber });
-const isTally = fields<Tally>({ examples: isCount, correct: isCount, loss: isNumber, learningRate: isNumber, terms: recordOf(isNumber), layers: recordOf(isLayerTally) });
+const isTally = fields<Tally>({ examples: isCount, correct: isCount, loss: isNumber, learningRate: isNumber, terms: recordOf(isNumber), layers: recordOf(isLayerTally), routers: recordOf(isNumber) });
+const isRoutingRecord = fields<EpochRecord['routing'][number]>({
+  layer: isText,
+  usage: listOf(isNumber),
+  loadEntropy: isNumber,
+  routerGradient: isNumber,
+  meanGate: listOf(isNumber),
+  auxLoss: isNumber,
+  droppedFraction: isNumber,
+});
 const isEpochRecord = fields<EpochRecord>({
   epoch: isCount,
   learningRate: isNumber,
@@ -45,7 +54,9 @@ const isEpochRecord = fields<EpochRecord>({
   terms: recordOf(isNumber),
   accuracy: isNumber,
   examples: isCount,
-  routing: listOf(fields<EpochRecord['routing'][number]>({ layer: isText, usage: listOf(isNumber), meanGate: listOf(isNumber), auxLoss: isNumber, droppedFraction: isNumber })),
+  routing: listOf(isRoutingRecord),
+  findings: listOf(isRecord),
+  observed: isRecord,
 });
 
 /** What of a {@link RunState} is stored as JSON. */

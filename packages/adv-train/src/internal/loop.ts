@@ -1,18 +1,22 @@
 import { AbortedError, type Batch, createRng, expectArgument } from '@moe/core';
 import { type RunIdentity, encodeRun } from '../checkpoint/run-checkpoint.js';
 import type { RunState } from '../checkpoint/run-state.js';
+import type { EpochRecord } from '../history.js';
+import { routingFindings } from '../moe/routing-alarms.js';
+import { observe } from '../observer.js';
 import type { TrainOptions } from '../train-options.js';
 import { estimateLeft } from './clock.js';
 import { createPass } from './pass.js';
+import { namedRouter } from './router-shares.js';
 import { trainStep } from './step.js';
 import { addStep, closeEpoch, emptyTally } from './tally.js';
 import { yieldToHost } from './yield.js';
 
 /** Runs what is left of a run, moving weights and `state` in place. */
 export async function runEpochs(options: TrainOptions, identity: RunIdentity, state: RunState): Promise<void> {
-  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, seed, checkpoint, checkpointEvery, onEvent, signal, compile } = options;
+  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, seed, checkpoint, checkpointEvery, observers = [], alarms, routerWeights = namedRouter, onEvent, signal, compile } = options;
   const parts = { model, weights: weights.filter((weight) => weight.trainable), objective, optimizer };
-  const pass = createPass(parts, compile);
+  const pass = createPass(parts, compile, routerWeights);
   const rng = createRng(seed).stream('train');
   const etaMs = estimateLeft(() => (epochs - state.epoch) * batchesPerEpoch - state.step);
   let unsavedSteps = 0;
@@ -38,6 +42,7 @@ export async function runEpochs(options: TrainOptions, identity: RunIdentity, st
   };
 
   const runSteps = async (): Promise<void> => {
+    if (state.step === batchesPerEpoch) return; // interrupted while somebody looked
     let seen = 0;
     for await (const batch of data(state.epoch)) {
       if (seen++ < state.step) continue;
@@ -53,9 +58,21 @@ export async function runEpochs(options: TrainOptions, identity: RunIdentity, st
     expectArgument('train', `data(${state.epoch})`, false, `give batchesPerEpoch = ${batchesPerEpoch} batches`, seen);
   };
 
+  const look = async (): Promise<EpochRecord['observed']> => {
+    try {
+      return await observe(observers, model, state.epoch, epochs, signal);
+    } catch (error) {
+      if (signal?.aborted && unsavedSteps > 0) await save();
+      throw error;
+    }
+  };
+
   while (state.epoch < epochs) {
     await runSteps();
-    const record = closeEpoch(state.epoch, state.tally);
+    const closed = closeEpoch(state.epoch, state.tally);
+    const findings = routingFindings(closed.routing, alarms);
+    for (const finding of findings) await onEvent?.({ type: 'alarm', epoch: state.epoch, finding });
+    const record: EpochRecord = { ...closed, findings, observed: await look() };
     state.history.push(record);
     state.epoch++;
     state.step = 0;

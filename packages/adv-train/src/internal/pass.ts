@@ -4,6 +4,7 @@ import { type Scalar, type Tensor, type Tensor1D, type Tensor2D, type TensorCont
 import { ArgumentError, type Compile, type MoeModel, type Routing, type Weight } from '@moe/core';
 import type { Objective, ObjectiveContext, ObjectiveLoss } from '../objectives/objective.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
+import { type RouterOf, routerShares } from './router-shares.js';
 
 /** What every step of a run shares. */
 export interface StepParts {
@@ -35,6 +36,8 @@ interface PassOutputs {
   /** New values, of the weights that the loss reached. */
   readonly weights: Readonly<Record<string, Tensor>>;
   readonly slots: Readonly<Record<string, readonly Tensor[]>>;
+  /** See {@link routerShares}. */
+  readonly routers: readonly Tensor[];
 }
 
 /** What a pass needs besides tensors. */
@@ -55,7 +58,8 @@ const tensorsOf = ({ total, terms, logits, routing }: ObjectiveLoss): Tensor[] =
 ];
 
 /** @throws ArgumentError if a model with routed layers is to be compiled: what is told of them are no tensors. */
-export function createPass({ model, weights, objective, optimizer }: StepParts, compile: Compile | undefined): Pass {
+export function createPass({ model, weights, objective, optimizer }: StepParts, compile: Compile | undefined, routerOf: RouterOf): Pass {
+  const layers = model.moeLayers.map(({ name }) => name);
   const variables = weights.map(({ variable }) => variable as Variable);
   // The compiled function is one for all steps, hence what is no tensor reaches it, and leaves it, like this.
   let present: PassContext | undefined;
@@ -81,6 +85,7 @@ export function createPass({ model, weights, objective, optimizer }: StepParts, 
       logits: loss!.logits,
       weights: Object.fromEntries(updates.map(([name, { weight }]) => [name, weight])),
       slots: Object.fromEntries(updates.map(([name, update]) => [name, [...update.slots]])),
+      routers: routerShares(layers, Object.fromEntries(reached.map(({ name, variable }) => [name, grads[variable.name]!])), routerOf),
     };
   };
 

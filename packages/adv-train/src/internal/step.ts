@@ -1,6 +1,6 @@
 // Shapes: B batch, M classes, T rows, E experts.
 import { type Scalar, type Tensor, dispose, scalar, tensor, tensor1d } from '@tensorflow/tfjs-core';
-import { type Batch, NumericsError, expectArgument } from '@moe/core';
+import { type Batch, type MoeModel, NumericsError, expectArgument } from '@moe/core';
 import type { RunState } from '../checkpoint/run-state.js';
 import type { ObjectiveContext } from '../objectives/objective.js';
 import type { Pass, PassInputs, StepParts } from './pass.js';
@@ -15,7 +15,7 @@ function expectBatch({ inputs, labels, ids, shape }: Batch): void {
 
 const readScalar = async (value: Scalar): Promise<number> => (await value.data())[0]!;
 
-async function readFacts({ total, terms, logits, routing }: ReturnType<Pass>, labels: Int32Array, learningRate: number): Promise<StepFacts> {
+async function readFacts({ total, terms, logits, routing, routers }: ReturnType<Pass>, labels: Int32Array, learningRate: number, { moeLayers }: MoeModel): Promise<StepFacts> {
   const [rows, classes] = logits.shape;
   const wrong = labels.findIndex((label) => label < 0 || label >= classes);
   expectArgument('train', `batch.labels[${wrong}]`, wrong < 0, `be a class index in [0, ${classes})`, labels[wrong]);
@@ -25,12 +25,14 @@ async function readFacts({ total, terms, logits, routing }: ReturnType<Pass>, la
     const own = scores.subarray(row * classes, (row + 1) * classes);
     if (own.indexOf(Math.max(...own)) === label) correct++;
   });
+  const shares = (await routers[0]?.data()) ?? [];
   return {
     examples: rows,
     correct,
     loss: await readScalar(total),
     learningRate,
     terms: Object.fromEntries(await Promise.all(Object.entries(terms).map(async ([name, term]) => [name, await readScalar(term)] as const))),
+    routers: moeLayers.map(({ name }, i) => [name, shares[i]!] as const),
     routing: await Promise.all(
       routing.map(async ({ layer, gates, combineWeights, auxLoss, droppedFraction }) => ({
         layer,
@@ -92,10 +94,10 @@ export async function trainStep(parts: StepParts, pass: Pass, batch: Batch, cont
     const trained = objective.perturb === undefined ? inputs : own(objective.perturb(model, onEngine, context));
     const given = { trained, inputs, labels, ...optimizerTensors(parts, state, learningRate, own) };
     const made = pass(given, { ...context, ids: batch.ids, own });
-    [made.total, ...Object.values(made.terms), made.logits].forEach(own);
+    [made.total, ...Object.values(made.terms), made.logits, ...made.routers].forEach(own);
     const updates = [...Object.values(made.weights), ...Object.values(made.slots).flat()];
     updates.forEach(own);
-    const facts = await readFacts(made, batch.labels, learningRate);
+    const facts = await readFacts(made, batch.labels, learningRate, model);
     if (!Number.isFinite(facts.loss)) {
       const terms = Object.entries(facts.terms).map(([name, term]) => `${name} ${term}`);
       throw new NumericsError(

@@ -1,4 +1,5 @@
 import type { EpochRecord, RoutingRecord } from '../history.js';
+import { loadEntropy } from '../moe/load-entropy.js';
 
 /** Sums over the rows that one layer's gate saw. */
 export interface LayerTally {
@@ -17,6 +18,8 @@ export interface Tally {
   learningRate: number;
   readonly terms: Record<string, number>;
   readonly layers: Record<string, LayerTally>;
+  /** By layer, the largest share of its router in the norm of the gradient. */
+  readonly routers: Record<string, number>;
 }
 
 /** What one step adds to a {@link Tally}; plain numbers read from the engine. */
@@ -26,6 +29,8 @@ export interface StepFacts {
   readonly loss: number;
   readonly learningRate: number;
   readonly terms: Readonly<Record<string, number>>;
+  /** By layer, the share of its router in the norm of the gradient. */
+  readonly routers: readonly (readonly [layer: string, share: number])[];
   readonly routing: readonly {
     readonly layer: string;
     readonly numExperts: number;
@@ -37,7 +42,7 @@ export interface StepFacts {
   }[];
 }
 
-export const emptyTally = (): Tally => ({ examples: 0, correct: 0, loss: 0, learningRate: 0, terms: {}, layers: {} });
+export const emptyTally = (): Tally => ({ examples: 0, correct: 0, loss: 0, learningRate: 0, terms: {}, layers: {}, routers: {} });
 
 /** Adds one step in place. */
 export function addStep(tally: Tally, step: StepFacts): void {
@@ -46,6 +51,7 @@ export function addStep(tally: Tally, step: StepFacts): void {
   tally.loss += step.loss * step.examples;
   tally.learningRate = step.learningRate;
   for (const [name, value] of Object.entries(step.terms)) tally.terms[name] = (tally.terms[name] ?? 0) + value * step.examples;
+  for (const [layer, share] of step.routers) tally.routers[layer] = Math.max(tally.routers[layer] ?? 0, share);
   for (const { layer, numExperts, gates, combineWeights, auxLoss, droppedFraction } of step.routing) {
     const zeros = (): number[] => Array.from({ length: numExperts }, () => 0);
     const sums = (tally.layers[layer] ??= { rows: 0, used: zeros(), gate: zeros(), aux: 0, dropped: 0 });
@@ -61,8 +67,8 @@ export function addStep(tally: Tally, step: StepFacts): void {
 }
 
 /** Means of a finished epoch. */
-export function closeEpoch(epoch: number, tally: Tally): EpochRecord {
-  const { examples, correct, loss, learningRate, terms, layers } = tally;
+export function closeEpoch(epoch: number, tally: Tally): Omit<EpochRecord, 'findings' | 'observed'> {
+  const { examples, correct, loss, learningRate, terms, layers, routers } = tally;
   return {
     epoch,
     learningRate,
@@ -74,6 +80,8 @@ export function closeEpoch(epoch: number, tally: Tally): EpochRecord {
       ([layer, { rows, used, gate, aux, dropped }]): RoutingRecord => ({
         layer,
         usage: used.map((count) => count / rows),
+        loadEntropy: loadEntropy(used),
+        routerGradient: routers[layer] ?? 0,
         meanGate: gate.map((total) => total / rows),
         auxLoss: aux / rows,
         droppedFraction: dropped / rows,
