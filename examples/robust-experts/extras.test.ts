@@ -12,6 +12,7 @@ import { parseConfig } from './config.js';
 import { attackedData } from './data.js';
 import { evaluatePath } from './evaluate-path.js';
 import { exportExpert, keptExperts } from './export/export-expert.js';
+import { measureStrength } from './figures/strength.js';
 import { finishedModel } from './finished-model.js';
 import { files } from './jobs.js';
 import { legacyScores } from './legacy.js';
@@ -62,8 +63,10 @@ describe('a finished model', () => {
     await legacyScores(NAME, context);
     const { images, scores } = await record<LegacyRecord>(files.extra(folder, NAME, 'legacy'));
     expect([images, scores.map(({ batchSize }) => batchSize)]).toEqual([6, [3, 1]]);
-    // Attacks craft in evaluation mode, so the batch size does not change what they leave there.
-    expect(scores[0]!.evaluationMode).toBeCloseTo(scores[1]!.evaluationMode);
+    for (const { evaluationMode, trainingMode } of scores) for (const share of [evaluationMode, trainingMode]) expect(images * share).toBeCloseTo(Math.round(images * share));
+    // The trained weights on disk are not touched: scored again, everything is the same.
+    await legacyScores(NAME, context);
+    expect(await record<LegacyRecord>(files.extra(folder, NAME, 'legacy'))).toEqual({ model: NAME, images, scores });
   });
 
   it('is probed: every image is in the confusion, in a bin, and counted once for each k', async () => {
@@ -77,6 +80,13 @@ describe('a finished model', () => {
     expect(gate!.pairs[0]![0]! + gate!.pairs[1]![1]!).toBeCloseTo(1);
     const map = Uint8Array.from(Buffer.from(gate!.sensitivity[0]!.map, 'base64'));
     expect([map.length, Math.max(...map)]).toEqual([28 * 28, 255]);
+  });
+
+  it('falls with the radius of the attack', async () => {
+    const { clean, bySteps, byRadius, images } = await measureStrength(NAME, config, folder, 6);
+    expect([images, bySteps.length]).toEqual([6, 5]);
+    const curve = [clean, ...byRadius.map(({ robust }) => robust)];
+    expect(curve).toEqual(curve.toSorted((a, b) => b - a));
   });
 
   it('leaves no tensor', async () => {

@@ -11,7 +11,7 @@ import { expertsSection, tradeOffSection } from './figures/experts.js';
 import { legacySection } from './figures/legacy.js';
 import { type FinishedRun, loadRuns } from './figures/load.js';
 import { gateSpaceSection, sensitivitySection } from './figures/maps.js';
-import { classesSection, collapseSection, histogramSection } from './figures/routing.js';
+import { classesSection, collapseSection, confusionSection, histogramSection } from './figures/routing.js';
 
 const FIGURES: Readonly<Record<string, (runs: readonly FinishedRun[]) => readonly ReportSection[]>> = {
   answers: answerSections,
@@ -19,6 +19,7 @@ const FIGURES: Readonly<Record<string, (runs: readonly FinishedRun[]) => readonl
   'trade-off': (runs) => [tradeOffSection(runs)],
   histograms: (runs) => [histogramSection(runs)],
   classes: (runs) => [classesSection(runs)],
+  confusion: (runs) => [confusionSection(runs)],
   collapse: (runs) => [collapseSection(runs)],
   // Exact counts of its own; runs do not matter.
   cost: () => [costSection()],

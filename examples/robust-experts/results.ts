@@ -75,13 +75,13 @@ export interface AuditRecord {
   readonly layers: readonly LayerRoutingEvaluation[];
 }
 
-/** The paper's train-mode AutoPGD beside the same points scored as deployed, in `models/MODEL/legacy.json`. */
+/** The paper's train-mode AutoPGD beside the same points scored in evaluation mode, in `models/MODEL/legacy.json`. */
 export interface LegacyRecord {
   readonly model: ModelName;
   readonly images: number;
   readonly scores: readonly {
     readonly batchSize: number;
-    /** Share right when the network is scored in evaluation mode. */
+    /** Share right in evaluation mode, of the network as the batches scored before left it. */
     readonly evaluationMode: number;
     /** Share right in training mode: batch statistics, noisy gates, running statistics moved by every batch that is scored. */
     readonly trainingMode: number;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFileBounded, writeFileAtomic } from '@moe/core/node';
 import { version_core as tfjsVersion } from '@tensorflow/tfjs-core';
-import type { Config } from './schema.js';
+import { type Config, configSchema } from './schema.js';
 import { files } from './jobs.js';
 import { UsageError } from './options.js';
 
@@ -56,8 +56,10 @@ export async function openRunFolder(folder: string, preset: string, config: Conf
     await writeJson(files.config(folder), { preset, config, provenance: started, started: new Date().toISOString() });
     return started;
   }
-  if (decisive(earlier.config) !== decisive(config)) {
-    const differing = (Object.keys(config) as (keyof Config)[]).filter((key) => key !== 'workers' && JSON.stringify(earlier.config[key]) !== JSON.stringify(config[key]));
+  // Settings that came later have in an older run the value by which nothing changes.
+  const before = configSchema.parse(earlier.config);
+  if (decisive(before) !== decisive(config)) {
+    const differing = (Object.keys(config) as (keyof Config)[]).filter((key) => key !== 'workers' && JSON.stringify(before[key]) !== JSON.stringify(config[key]));
     throw new UsageError(`--out: ${folder} holds a run with other settings of ${differing.join(', ')}. Choose another folder or remove this one.`);
   }
   return earlier.provenance;

@@ -127,12 +127,13 @@ const robustOf = (runs: readonly FinishedRun[]): number => mean(runs.map((run) =
 /** Sections with the answers, and a line on what they rest on. */
 export function answerSections(runs: readonly FinishedRun[]): ReportSection[] {
   if (runs.length === 0) return [{ title: 'Answers', text: 'No run is finished.' }];
+  const orNothing = (sentences: readonly string[]): readonly string[] => (sentences.length > 0 ? sentences : ['No MoE model is finished yet.']);
   const best = [...byRow(runs)].toSorted(([, a], [, b]) => robustOf(b) - robustOf(a))[0]!;
   return [
     { title: 'Accuracy', text: `Highest mean under both attacks: ${best[0]}, ${percent(robustOf(best[1]))}.`, table: accuracyTable(runs) },
-    { title: 'Does a deep MoE layer help under adversarial training, at equal inference cost?', text: doesItHelp(runs) },
-    { title: 'Does switch loss collapse while entropy does not?', text: collapse(runs) },
-    { title: 'Do single experts beat the gated model?', text: singleExperts(runs) },
+    { title: 'Does a deep MoE layer help under adversarial training, at equal inference cost?', text: orNothing(doesItHelp(runs)) },
+    { title: 'Does switch loss collapse while entropy does not?', text: orNothing(collapse(runs)) },
+    { title: 'Do single experts beat the gated model?', text: orNothing(singleExperts(runs)) },
     { title: 'Is depth decisive?', text: depth(runs) },
   ];
 }

@@ -5,7 +5,7 @@ import { paired } from './answers.js';
 import { costs } from './cost.js';
 import { pca, tsne } from './embed.js';
 import { impossibleRows } from './legacy.js';
-import { effectiveExperts, livingExperts } from './routing.js';
+import { classScores, effectiveExperts, livingExperts } from './routing.js';
 
 describe('costs', () => {
   beforeAll(async () => void (await useBackend('cpu')));
@@ -43,6 +43,16 @@ describe('experts in use', () => {
     expect(effectiveExperts([1, 0, 0])).toBe(1);
     expect(effectiveExperts([0.25, 0.25, 0.25, 0.25])).toBeCloseTo(4);
     expect(livingExperts([0.985, 0.01, 0.005])).toBe(1);
+  });
+});
+
+describe('classScores', () => {
+  it('are precision, recall and F1, and 0 for a class that is never predicted', () => {
+    // Class 0: 3 of 4 found, 3 of 5 predictions right; class 1: 2 of 4 found, 2 of 3 predictions right; class 2 never predicted.
+    const [first, second, third] = classScores([[3, 1, 0], [2, 2, 0], [0, 0, 0]]);
+    expect(first).toEqual({ precision: 0.6, recall: 0.75, f1: (2 * 0.6 * 0.75) / 1.35 });
+    expect(second!.precision).toBeCloseTo(2 / 3);
+    expect(third).toEqual({ precision: 0, recall: 0, f1: 0 });
   });
 });
 

@@ -33,6 +33,41 @@ export function classesSection(runs: readonly FinishedRun[]): ReportSection {
   return { title: 'Classes by expert', text: 'Each row sums to 1.', figures };
 }
 
+/** Precision, recall and F1 of each class from a confusion `[class][predicted class]`; 0 where a class is never predicted. */
+export function classScores(confusion: readonly (readonly number[])[]) {
+  return confusion.map((row, i) => {
+    const [right, of, predicted] = [row[i]!, row.reduce((a, b) => a + b, 0), confusion.reduce((sum, other) => sum + other[i]!, 0)];
+    const [precision, recall] = [predicted === 0 ? 0 : right / predicted, of === 0 ? 0 : right / of];
+    return { precision, recall, f1: right === 0 ? 0 : (2 * precision * recall) / (precision + recall) };
+  });
+}
+
+/** Precision, recall and F1 of each class, and what is taken for what. */
+export function confusionSection(runs: readonly FinishedRun[]): ReportSection {
+  const probed = runs.flatMap((run) => run.results.probes.filter(({ model }) => model === run.model).map(({ confusion }) => ({ run, confusion })));
+  const rows = probed.flatMap(({ run, confusion }) => classScores(confusion).map((scores, i) => ({ name: label(run), class: run.results.data.classNames[i]!, ...scores })));
+  const share = (value: number): string => value.toFixed(2);
+  return {
+    title: 'Classes',
+    text: 'Clean test images.',
+    table: table({
+      columns: [
+        { key: 'name', header: 'Run' },
+        { key: 'class', header: 'Class' },
+        { key: 'precision', header: 'Precision', align: 'right', format: share },
+        { key: 'recall', header: 'Recall', align: 'right', format: share },
+        { key: 'f1', header: 'F1', align: 'right', format: share },
+      ],
+      rows,
+      groupBy: 'name',
+    }),
+    figures: probed.map(({ run, confusion }) => {
+      const names = run.results.data.classNames;
+      return heatMap({ title: `${label(run)}: class and predicted class`, rows: names, columns: names, values: confusion.map((row) => row.map((count) => count / row.reduce((a, b) => a + b, 0))) });
+    }),
+  };
+}
+
 /** exp(entropy) of shares: 1 where one expert takes all, E where all take the same. */
 export const effectiveExperts = (shares: readonly number[]): number => Math.exp(-shares.reduce((sum, share) => sum + (share > 0 ? share * Math.log(share) : 0), 0));
 
