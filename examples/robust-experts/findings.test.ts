@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from './config.js';
 import { PRESETS } from './presets/single.js';
+import { configSchema } from './schema.js';
 import { findings } from './findings.js';
 import type { RoutePath } from './jobs.js';
 import type { PathRecord, Results } from './results.js';
@@ -81,6 +84,12 @@ describe('summarise', () => {
 });
 
 describe('the presets', () => {
+  it('leave quick as it was when its results were committed', () => {
+    const { config } = JSON.parse(readFileSync(join(import.meta.dirname, 'results', 'quick', 'config.json'), 'utf8')) as { config: unknown };
+    const parsed = parseConfig('quick');
+    expect(configSchema.parse(config)).toEqual('config' in parsed && { ...parsed.config, workers: expect.any(Number), backend: expect.any(String) });
+  });
+
   it('are valid', () => {
     expect(parseConfig('quick')).toHaveProperty('config');
     expect(parseConfig('cifar10', { data: { folder: 'x' } })).toHaveProperty('config');

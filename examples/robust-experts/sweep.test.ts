@@ -33,6 +33,12 @@ describe('a sweep', () => {
     expect([status, stderr.includes('holds a run with other settings of training')]).toEqual([2, true]);
   });
 
+  it('is no condition for the figures: they show older runs and those of several models too', () => {
+    const { status, stdout, stderr } = program('figures.ts', 'answers', 'experts', 'collapse', 'legacy', '--results', join(import.meta.dirname, 'results'), '--out', join(root, 'older'));
+    expect(status, stderr).toBe(0);
+    expect(stdout).toContain('quick block-entropy');
+  });
+
   it('is shown by the figures', () => {
     const { status, stdout, stderr } = program('figures.ts', 'answers', 'experts', 'trade-off', 'collapse', 'classes', '--results', published, '--out', join(root, 'figures'));
     expect(status, stderr).toBe(0);

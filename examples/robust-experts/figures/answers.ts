@@ -66,7 +66,7 @@ function accuracyTable(runs: readonly FinishedRun[]) {
       return {
         row,
         seeds: some.map(({ seed }) => seed).join(', '),
-        macs: some[0]!.results.training[0]!.macs,
+        macs: some[0]!.results.training.find(({ model }) => model === some[0]!.model)!.macs,
         clean: estimate(records, ({ clean }) => clean),
         pgd: estimate(records, ({ pgd }) => pgd),
         apgd: estimate(records, ({ apgd }) => apgd),

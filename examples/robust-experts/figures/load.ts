@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { files, isDense } from '../jobs.js';
 import type { Results } from '../results.js';
 import { readJson } from '../run-folder.js';
-import type { Config, ModelName } from '../schema.js';
+import { type Config, type ModelName, configSchema } from '../schema.js';
 
 /** One finished run of one model. */
 export interface FinishedRun {
@@ -15,15 +15,23 @@ export interface FinishedRun {
   readonly results: Results;
 }
 
+/** Of results from before there were such records. */
+const WITHOUT_EXTRAS = { audits: [], legacy: [], probes: [] };
+
+const rowName = (folder: string, model: ModelName, { models }: Config): string => [folder.replace(/-s\d+$/, ''), ...(models.length > 1 ? [model] : [])].join(' ');
+
 /** All finished runs of a folder, by row and seed: what `--publish` leaves, or what `--out` holds. */
 export async function loadRuns(folder: string): Promise<FinishedRun[]> {
   const names = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name);
   const loaded = await Promise.all(names.map(async (name) => ({ name, results: await readJson<Results>(files.results(join(folder, name))) })));
-  return loaded
-    .flatMap(({ name, results }) =>
-      results === undefined ? [] : results.config.models.map((model) => ({ row: name.replace(/-s\d+$/, ''), seed: results.config.seed, model, config: results.config, results })),
-    )
-    .toSorted((a, b) => Number(isDense(b.model)) - Number(isDense(a.model)) || a.row.localeCompare(b.row) || a.seed - b.seed);
+  const runs = loaded.flatMap(({ name, results }) => {
+    if (results === undefined) return [];
+    // Settings that came later have in an older run the value by which nothing changes.
+    const config = configSchema.parse(results.config);
+    const complete: Results = { ...WITHOUT_EXTRAS, ...results, config };
+    return config.models.map((model): FinishedRun => ({ row: rowName(name, model, config), seed: config.seed, model, config, results: complete }));
+  });
+  return runs.toSorted((a, b) => Number(isDense(b.model)) - Number(isDense(a.model)) || a.row.localeCompare(b.row) || a.seed - b.seed);
 }
 
 /** Runs of each row. */
