@@ -20,7 +20,8 @@ export interface SmoothedCertificate extends Certificate {
  * @remarks
  * `selectionDraws` choose the class, `draws` others count it; with p the exact lower Clopper–Pearson limit of its chance, g keeps the class within `σ Φ⁻¹(p)` with confidence
  * `1 − alpha`, and abstains where p is at most ½. It needs nothing of the model: jumps of a hard router do no harm. What is certified is g, not the model itself, so train with
- * noise. Noise is neither clipped nor rounded. Draws depend on seed, example id and number of the draw, so results do not depend on the batch size.
+ * noise. Noise is neither clipped nor rounded. Draws depend on seed, example id and number of the draw, so results depend neither on the batch size nor on the other inputs. Those of two inputs differ in signs only, which makes
+ * them cheap: give it some dozens of inputs at once. Each certificate has its confidence; they are not independent of each other.
  *
  * @param model   - logits function, `[B, …] → [B,M]`; a randomised one gets noise of its own.
  * @param inputs  - `[B, …]`; kept.

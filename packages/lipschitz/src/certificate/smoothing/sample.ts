@@ -1,5 +1,5 @@
 import { type Draw, type Rng, createRng, throwIfAborted } from '@moe/core';
-import { type Tensor, add, reshape, slice, tensor, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, add, dispose, mul, reshape, slice, tensor, tidy, util } from '@tensorflow/tfjs-core';
 import { roundDown } from '../../internal/rounding.js';
 import { clopperPearsonLower } from './clopper-pearson.js';
 import { normalQuantile } from './normal.js';
@@ -26,37 +26,61 @@ export interface Sampled {
 /** Lets timers and signals have their turn, which promises alone do not. */
 const turn = (): Promise<void> => new Promise((resolve) => void (typeof setImmediate === 'function' ? setImmediate(resolve) : setTimeout(resolve)));
 
-/** One purpose of draws: those that choose, or those that count. */
-async function tally(caller: string, plan: SmoothingPlan, answers: Answers, input: Tensor, rng: Rng, count: number): Promise<Map<Answer, number>> {
+/** One input on its way. */
+interface Example {
+  /** `[1, …]` */
+  readonly input: Tensor;
+  /** ±1, `[1, …]`: with them, draws that examples share are draws of its own. */
+  readonly signs: Tensor;
+  readonly rng: Rng;
+}
+
+/**
+ * Answers for `count` noisy copies of every example.
+ *
+ * @remarks
+ * A batch of noise is drawn once and serves all examples, each with signs of its own: a Gaussian with its signs changed is the same Gaussian, so an example's draws are independent of each
+ * other, while those of two examples are uncorrelated. Drawing it for every example would cost more than a small model.
+ */
+async function tally(caller: string, plan: SmoothingPlan, answers: Answers, examples: readonly Example[], noise: Rng, purpose: string, count: number): Promise<Map<Answer, number>[]> {
   const { sigma, batchSize } = plan;
-  const { size } = input;
-  const votes = new Map<Answer, number>();
-  const read = async (pending: Promise<ArrayLike<Answer>>): Promise<void> => {
-    for (const answer of Array.from(await pending)) votes.set(answer, (votes.get(answer) ?? 0) + 1);
+  const votes = examples.map(() => new Map<Answer, number>());
+  const models = examples.map(({ rng }) => rng.stream(purpose));
+  let pending: { readonly answers: Promise<ArrayLike<Answer>>; readonly example: number } | undefined;
+  const read = async (batch: NonNullable<typeof pending>): Promise<void> => {
+    const counts = votes[batch.example]!;
+    for (const answer of Array.from(await batch.answers)) counts.set(answer, (counts.get(answer) ?? 0) + 1);
   };
-  const noise = rng.stream('noise');
-  const model = rng.stream('model');
-  let pending: Promise<ArrayLike<Answer>> | undefined;
   try {
     for (let from = 0; from < count; from += batchSize) {
-      throwIfAborted(caller, plan.signal);
       const rows = Math.min(batchSize, count - from);
+      const [, ...shape] = examples[0]!.input.shape;
+      const size = util.sizeFromShape(shape);
       const values = new Float32Array(rows * size);
       // One draw a row, in order: the same numbers for any batch size.
       for (let row = 0; row < rows; row++) values.set(noise.normal(size, 0, sigma), row * size);
-      const noisy = tidy(() => add(tensor(values, [rows, ...input.shape.slice(1)]), input));
-      const last = pending;
-      pending = answers(noisy, { rng: model, exampleIds: Int32Array.from({ length: rows }, (_, row) => from + row) }).finally(() => noisy.dispose());
-      // It may fail before anyone waits for it.
-      pending.catch(() => undefined);
-      // While an engine works on this batch, the one before is counted, and others have their turn.
-      if (last !== undefined) await read(last);
-      await turn();
+      const shared = tensor(values, [rows, ...shape]);
+      const exampleIds = Int32Array.from({ length: rows }, (_, row) => from + row);
+      try {
+        for (const [e, { input, signs }] of examples.entries()) {
+          throwIfAborted(caller, plan.signal);
+          const noisy = tidy(() => add(mul(shared, signs), input));
+          const last = pending;
+          pending = { answers: answers(noisy, { rng: models[e]!, exampleIds }).finally(() => noisy.dispose()), example: e };
+          // It may fail before anyone waits for it.
+          pending.answers.catch(() => undefined);
+          // While an engine works on this batch, the one before is counted, and others have their turn.
+          if (last !== undefined) await read(last);
+          await turn();
+        }
+      } finally {
+        shared.dispose();
+      }
     }
     if (pending !== undefined) await read(pending);
   } finally {
     // When something throws, a batch may still be under way, with tensors of its own.
-    await pending?.catch(() => undefined);
+    await pending?.answers.catch(() => undefined);
   }
   return votes;
 }
@@ -66,22 +90,27 @@ function mostFrequent(votes: ReadonlyMap<Answer, number>): Answer {
   return [...votes].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))[0]![0];
 }
 
-/** Samples and certifies every input in turn. */
+/** Samples and certifies every input. */
 export async function sample(caller: string, stream: string, plan: SmoothingPlan, inputs: Tensor, answers: Answers): Promise<Sampled[]> {
+  if (inputs.shape[0] === 0) return [];
   const root = createRng(plan.seed).stream(stream);
-  const results: Sampled[] = [];
-  for (let i = 0; i < inputs.shape[0]!; i++) {
-    const input = tidy(() => reshape(slice(inputs, [i], [1]), [1, ...inputs.shape.slice(1)]));
-    try {
-      const rng = root.at(plan.exampleIds[i]!);
-      const answer = mostFrequent(await tally(caller, plan, answers, input, rng.stream('selection'), plan.selectionDraws));
-      const count = (await tally(caller, plan, answers, input, rng.stream('count'), plan.draws)).get(answer) ?? 0;
+  const shape = [1, ...inputs.shape.slice(1)];
+  const examples = Array.from({ length: inputs.shape[0]! }, (_, i): Example => {
+    const rng = root.stream('example').at(plan.exampleIds[i]!);
+    const signs = rng.stream('signs').integers(util.sizeFromShape(shape), 2);
+    return { input: tidy(() => reshape(slice(inputs, [i], [1]), shape)), signs: tensor(Float32Array.from(signs, (bit) => 1 - 2 * bit), shape), rng };
+  });
+  try {
+    const run = (purpose: string, count: number): Promise<Map<Answer, number>[]> => tally(caller, plan, answers, examples, root.stream(purpose), purpose, count);
+    const chosen = (await run('selection', plan.selectionDraws)).map(mostFrequent);
+    const counts = await run('count', plan.draws);
+    return chosen.map((answer, i) => {
+      const count = counts[i]!.get(answer) ?? 0;
       const chance = clopperPearsonLower(count, plan.draws, plan.alpha);
       // A relative 1e-12 is far above the error of the quantile.
-      results.push({ answer, count, chance, radius: chance > 0.5 ? roundDown(plan.sigma * normalQuantile(chance) * (1 - 1e-12), 2) : 0 });
-    } finally {
-      input.dispose();
-    }
+      return { answer, count, chance, radius: chance > 0.5 ? roundDown(plan.sigma * normalQuantile(chance) * (1 - 1e-12), 2) : 0 };
+    });
+  } finally {
+    dispose(examples.flatMap(({ input, signs }) => [input, signs]));
   }
-  return results;
 }
