@@ -7,8 +7,10 @@ import { UNIT } from './rounding.js';
 export interface ConvSymbol {
   /** Frequencies that matter; the others are complex conjugates of these. */
   readonly frequencies: readonly (readonly [number, number])[];
+  /** Number of frequencies along height and width. */
+  readonly periods: readonly [number, number];
   /** Matrix of one frequency, fewer rows than columns. */
-  at(frequency: readonly [number, number]): ComplexMatrix;
+  at(frequency: readonly [number, number]): Required<ComplexMatrix>;
   /** Largest rounding error of a matrix, in the Frobenius norm. */
   readonly error: number;
 }
@@ -49,7 +51,7 @@ export function convSymbol({ kernel: { shape, values }, height, width }: ConvOpe
   const transposed = long < cout;
   const [rows, cols] = transposed ? [long, cout] : [cout, long];
 
-  const at = ([f, g]: readonly [number, number]): ComplexMatrix => {
+  const at = ([f, g]: readonly [number, number]): Required<ComplexMatrix> => {
     const re = new Float64Array(rows * cols);
     const im = new Float64Array(rows * cols);
     for (let a = 0; a < kh; a++) {
@@ -78,5 +80,5 @@ export function convSymbol({ kernel: { shape, values }, height, width }: ConvOpe
   values.forEach((value, k) => (channels[k % channels.length] = channels[k % channels.length]! + Math.abs(value)));
   // Each entry is a sum of kh·kw products; 64 covers the angle, its cosine and the two parts.
   const error = (4 * kh * kw + 64) * UNIT * frobeniusNorm(channels);
-  return { frequencies, at, error };
+  return { frequencies, periods: [h.period, w.period], at, error };
 }

@@ -30,8 +30,8 @@ function matrixOf(maps: readonly LinearMap[]): Float64Array {
 }
 
 /** The slope that an activation may reach; all those that never fall have slopes in [0, it]. */
-function largestSlope({ name, activation, slope }: ElementwiseStep): number {
-  expectArgument('lipSdp', `activation '${name}'`, MONOTONE.includes(activation) && slope >= 0, 'never fall', activation);
+function largestSlope(caller: string, { name, activation, slope }: ElementwiseStep): number {
+  expectArgument(caller, `activation '${name}'`, MONOTONE.includes(activation) && slope >= 0, 'never fall', activation);
   return activation === 'relu' ? Math.max(1, slope) : ACTIVATION_SLOPES[activation];
 }
 
@@ -46,17 +46,17 @@ export interface RoundedChain extends Chain {
  *
  * @param difference - rows `a`, `b` of the last matrix of which only the difference counts.
  */
-export function chainOf(network: NetworkNode, difference: readonly [number, number] | undefined): RoundedChain {
+export function chainOf(caller: string, network: NetworkNode, difference: readonly [number, number] | undefined): RoundedChain {
   const size = inputSizeOf(network);
-  expectArgument('lipSdp', 'network', size !== undefined, 'begin with a dense layer or a convolution', network.name);
-  const { steps, sizes, output } = graphOf('lipSdp', network, size);
+  expectArgument(caller, 'network', size !== undefined, 'begin with a dense layer or a convolution', network.name);
+  const { steps, sizes, output } = graphOf(caller, network, size);
   const groups: { affine: AffineStep[]; slope: number }[] = [{ affine: [], slope: 1 }];
   for (const step of steps) {
-    if (step.kind === 'sum') throw new ArgumentError(`lipSdp: '${step.name}' adds two paths; layers must follow one another. Bound the parts around it, and take productBound of boundedMap's.`);
+    if (step.kind === 'sum') throw new ArgumentError(`${caller}: '${step.name}' adds two paths; layers must follow one another. Bound the parts around it.`);
     if (step.kind === 'affine') groups.at(-1)!.affine.push(step);
-    else groups.push({ affine: [], slope: largestSlope(step) });
+    else groups.push({ affine: [], slope: largestSlope(caller, step) });
   }
-  expectArgument('lipSdp', 'network', groups.every(({ affine }) => affine.length > 0), 'have a linear layer between two activations and behind the last', network.name);
+  expectArgument(caller, 'network', groups.every(({ affine }) => affine.length > 0), 'have a linear layer between two activations and behind the last', network.name);
   const widths = [size];
   const errors: number[] = [];
   const matrices = groups.map(({ affine, slope }) => {
@@ -69,7 +69,7 @@ export function chainOf(network: NetworkNode, difference: readonly [number, numb
   if (difference === undefined) return { widths, matrices, errors };
   const [a, b] = difference;
   const outputs = sizes[output]!;
-  expectArgument('lipSdp', 'difference', [a, b].every((row) => Number.isInteger(row) && row >= 0 && row < outputs) && a !== b, `name two of ${outputs} outputs`, [a, b]);
+  expectArgument(caller, 'difference', [a, b].every((row) => Number.isInteger(row) && row >= 0 && row < outputs) && a !== b, `name two of ${outputs} outputs`, [a, b]);
   const last = matrices.at(-1)!;
   const inner = widths.at(-2)!;
   const row = Float64Array.from({ length: inner }, (_, i) => last[a * inner + i]! - last[b * inner + i]!);

@@ -128,7 +128,7 @@ export function lipSdp(network: NetworkNode, options: LipSdpOptions = {}): LipSd
   expectOneOf('lipSdp', 'multipliers', multipliers, ['neuron', 'layer']);
   expectInteger('lipSdp', 'steps', steps, 0);
   expectNumber('lipSdp', 'tolerance', tolerance, 0);
-  const chain = chainOf(network, difference);
+  const chain = chainOf('lipSdp', network, difference);
   const gram = firstGram(chain);
   const start = feasibleStart(chain, gram);
   const { squared, logs, taken } = optimise(chain, gram, start, { multipliers, steps, tolerance });
