@@ -9,6 +9,8 @@ export type TrainEvent =
       /** Steps of an epoch. */
       readonly steps: number;
       readonly learningRate: number;
+      /** L2 norm of the gradient of all weights together before it is clipped; `undefined` where the step only accumulates, the mean where it made several updates. */
+      readonly gradientNorm: number | undefined;
       readonly loss: number;
       /** Summands of the loss by name, e.g. `{ ce, aux }`. */
       readonly terms: Readonly<Record<string, number>>;

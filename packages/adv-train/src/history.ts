@@ -28,6 +28,8 @@ export interface EpochRecord {
   readonly epoch: number;
   /** Rate of the epoch's last step. */
   readonly learningRate: number;
+  /** L2 norm of the gradient of all weights together before it is clipped, over the updates of the epoch. */
+  readonly gradientNorm: { readonly mean: number; readonly max: number };
   readonly loss: number;
   /** Summands of the loss by name, e.g. `{ ce, aux }`. */
   readonly terms: Readonly<Record<string, number>>;

@@ -146,7 +146,7 @@ describe('train, with a checkpoint of something else', () => {
     expect(refused).toBeGreaterThan(40);
     const without = tensors.filter(({ name }) => name !== 'optimizer/momentum/in/kernel');
     await expect(run(1, { checkpoint: memoryStore(encodeTensors({ tensors: without, metadata })) })).rejects.toThrow("'optimizer/momentum/in/kernel' must have 32 float32 values");
-    await expect(run(1, { checkpoint: memoryStore(encodeTensors({ tensors, metadata: {} })) })).rejects.toThrow("must have format 'moe-train-1'");
+    await expect(run(1, { checkpoint: memoryStore(encodeTensors({ tensors, metadata: {} })) })).rejects.toThrow("must have format 'moe-train-2'");
   });
 });
 

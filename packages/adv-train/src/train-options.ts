@@ -6,7 +6,8 @@ import type { TrainEvent } from './events.js';
 import type { RouterOf } from './internal/router-shares.js';
 import { type RoutingAlarms, expectAlarms } from './moe/routing-alarms.js';
 import { type Observer, describeObservers, expectObservers } from './observer.js';
-import type { Objective } from './objectives/objective.js';
+import { type WeightGroup, describeGroups, expectGroups } from './optimizers/groups.js';
+import { type Objective, objectiveSteps } from './objectives/objective.js';
 import type { Optimizer } from './optimizers/optimizer.js';
 import type { Schedule } from './schedules/schedule.js';
 
@@ -24,6 +25,19 @@ export interface TrainOptions {
   readonly objective: Objective;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
+  /** Weights that have an optimizer or learning rate of their own; the first group that matches decides. Compared on resume by the names that match. @defaultValue none */
+  readonly groups?: readonly WeightGroup[];
+  /**
+   * Largest L2 norm of the gradient of all weights together: `g ← g · min(1, clipNorm / ‖g‖)`.
+   * @defaultValue not clipped
+   */
+  readonly clipNorm?: number;
+  /**
+   * Batches whose gradients make one update, each weighted by its examples; the last update of an epoch may have fewer. The same as one step on the joined batch, up to rounding, for losses
+   * that are means over rows. Batch norm, balance losses, capacity and {@link ObjectiveStep.displace} still see one batch at a time. Refused for objectives of several steps.
+   * @defaultValue 1
+   */
+  readonly accumulate?: number;
   /** Decides every draw of the attack and of router noise; integer in `[0, 2^53)`. */
   readonly seed: number;
   /** What else decides the run, e.g. data set, batch size, architecture; a checkpoint with another value is refused. @defaultValue {} */
@@ -59,6 +73,9 @@ const KEYS: readonly (keyof TrainOptions)[] = [
   'objective',
   'optimizer',
   'schedule',
+  'groups',
+  'clipNorm',
+  'accumulate',
   'seed',
   'identity',
   'checkpoint',
@@ -71,10 +88,16 @@ const KEYS: readonly (keyof TrainOptions)[] = [
   'compile',
 ];
 
+function isObjective(objective: Objective | undefined): boolean {
+  if (typeof objective !== 'object' || objective === null) return false;
+  const steps = objectiveSteps(objective);
+  return steps.length > 0 && steps.every((step) => typeof step.loss === 'function');
+}
+
 /** Checks every option; see `train` for what is thrown. */
 export function checkOptions(options: TrainOptions): void {
   expectKnownKeys('train', options, KEYS);
-  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, seed, checkpointEvery, observers = [], alarms = {}, routerWeights, compile } = options;
+  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, groups, clipNorm, accumulate, seed, checkpointEvery, observers = [], alarms = {}, routerWeights, compile } = options;
   expectArgument('train', 'model', typeof model?.forward === 'function', 'be a MoeModel', model, 'Lift a function with plainModel(fn).');
   expectWeights('train', weights);
   const trainable = weights.filter((weight) => weight.trainable);
@@ -85,9 +108,14 @@ export function checkOptions(options: TrainOptions): void {
   expectArgument('train', 'data', typeof data === 'function', 'be a function of the epoch', data);
   expectInteger('train', 'batchesPerEpoch', batchesPerEpoch, 1);
   expectInteger('train', 'epochs', epochs, 1);
-  expectArgument('train', 'objective', typeof objective?.loss === 'function', 'be an Objective', objective, 'Make one with standard() or pgdAdversarial({ … }).');
+  expectArgument('train', 'objective', isObjective(objective), 'be an Objective', objective, 'Make one with standard() or pgdAdversarial({ … }).');
   expectArgument('train', 'optimizer', typeof optimizer?.update === 'function', 'be an Optimizer', optimizer, 'Make one with sgd({ … }) or adam({ … }).');
   expectArgument('train', 'schedule', typeof schedule?.rate === 'function', 'be a Schedule', schedule, 'Make one with constant({ base }).');
+  if (groups !== undefined) expectGroups(weights, groups);
+  if (clipNorm !== undefined) expectArgument('train', 'clipNorm', Number.isFinite(clipNorm) && clipNorm > 0, 'be a finite number > 0', clipNorm);
+  if (accumulate !== undefined) expectInteger('train', 'accumulate', accumulate, 1);
+  const { length } = objectiveSteps(objective);
+  expectArgument('train', 'accumulate', length === 1 || (accumulate ?? 1) === 1, `be 1 for an objective of ${length} steps`, accumulate);
   expectInteger('train', 'seed', seed, 0);
   if (checkpointEvery !== undefined) expectInteger('train', 'checkpointEvery', checkpointEvery, 1);
   expectObservers(observers);
@@ -97,9 +125,21 @@ export function checkOptions(options: TrainOptions): void {
 }
 
 /** Everything about a run that decides its course, as plain JSON. */
-export function fingerprint({ objective, optimizer, schedule, epochs, batchesPerEpoch, seed, observers, alarms, identity = {} }: TrainOptions): Json {
+export function fingerprint({ weights, objective, optimizer, groups, clipNorm, accumulate, schedule, epochs, batchesPerEpoch, seed, observers, alarms, identity = {} }: TrainOptions): Json {
   const named = ({ name, options }: { readonly name: string; readonly options: object }): object => ({ name, ...options });
-  const value = { seed, epochs, batchesPerEpoch, objective: named(objective), optimizer: named(optimizer), schedule: named(schedule), observers: observers && describeObservers(observers), alarms, identity };
+  const value = {
+    seed,
+    epochs,
+    batchesPerEpoch,
+    objective: named(objective),
+    optimizer: named(optimizer),
+    groups: groups && describeGroups(weights, groups),
+    clipNorm,
+    accumulate,
+    schedule: named(schedule),
+    observers: observers && describeObservers(observers),
+    alarms,
+    identity,
+  };
   return JSON.parse(JSON.stringify(value)) as Json;
 }
-

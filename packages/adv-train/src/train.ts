@@ -4,8 +4,8 @@ import { type RunIdentity, decodeRun } from './checkpoint/run-checkpoint.js';
 import type { RunState } from './checkpoint/run-state.js';
 import type { TrainHistory } from './history.js';
 import { runEpochs } from './internal/loop.js';
+import { type WeightSettings, weightSettings } from './optimizers/groups.js';
 import { emptyTally } from './internal/tally.js';
-import type { Optimizer } from './optimizers/optimizer.js';
 import { type TrainOptions, checkOptions, fingerprint } from './train-options.js';
 
 /** What {@link train} resolves to; the trained weights are in the model. */
@@ -13,13 +13,16 @@ export interface TrainResult {
   readonly history: TrainHistory;
 }
 
-function freshState(weights: readonly Weight[], optimizer: Optimizer): RunState {
+function freshState(weights: readonly Weight[], settings: ReadonlyMap<string, WeightSettings>): RunState {
   const trainable = weights.filter((weight) => weight.trainable);
   return {
     epoch: 0,
     step: 0,
     updates: new Map(trainable.map(({ name }) => [name, 0])),
-    slots: new Map(trainable.map(({ name, variable }) => [name, optimizer.slots.map(() => zeros(variable.shape))])),
+    slots: new Map(trainable.map(({ name, variable }) => [name, (settings.get(name)?.optimizer.slots ?? []).map(() => zeros(variable.shape))])),
+    gradients: new Map(),
+    rows: 0,
+    carried: undefined,
     tally: emptyTally(),
     history: [],
   };
@@ -47,16 +50,17 @@ function freshState(weights: readonly Weight[], optimizer: Optimizer): RunState 
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   checkOptions(options);
-  const { weights, optimizer, checkpoint, onEvent, signal } = options;
+  const { weights, optimizer, groups, checkpoint, onEvent, signal } = options;
   throwIfAborted('train', signal);
-  const identity: RunIdentity = { weights, optimizer, fingerprint: fingerprint(options) };
+  const settings = weightSettings(weights, optimizer, groups);
+  const identity: RunIdentity = { weights, settings, fingerprint: fingerprint(options) };
   const saved = await checkpoint?.read();
-  const state = saved === undefined ? freshState(weights, optimizer) : decodeRun(identity, saved);
+  const state = saved === undefined ? freshState(weights, settings) : decodeRun(identity, saved);
   try {
     if (saved !== undefined) await onEvent?.({ type: 'resume', epoch: state.epoch, step: state.step });
     await runEpochs(options, identity, state);
     return { history: { epochs: state.history } };
   } finally {
-    dispose([...state.slots.values()].flat());
+    dispose([...[...state.slots.values()].flat(), ...state.gradients.values(), ...(state.carried ? [state.carried] : [])]);
   }
 }

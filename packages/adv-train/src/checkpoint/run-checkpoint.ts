@@ -1,35 +1,54 @@
-import { tensor } from '@tensorflow/tfjs-core';
+import { type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { CheckpointError, type Weight } from '@moe/core';
-import type { Optimizer } from '../optimizers/optimizer.js';
+import type { WeightSettings } from '../optimizers/groups.js';
 import { type Json, firstDifference } from './fingerprint.js';
-import { type RunState, isStoredState } from './run-state.js';
+import { type RunState, type StoredState, isStoredState } from './run-state.js';
 import { type StoredTensor, decodeTensors, encodeTensors } from './tensor-file.js';
 import { assignWeights, readWeights } from './weights.js';
 
-const FORMAT = 'moe-train-1';
+const FORMAT = 'moe-train-2';
 const WEIGHT = 'weight/';
+const GRADIENT = 'gradient/';
+const CARRIED = 'carried';
 const slotName = (slot: string, weight: string): string => `optimizer/${slot}/${weight}`;
 
 /** What a checkpoint belongs to. */
 export interface RunIdentity {
   readonly weights: readonly Weight[];
-  readonly optimizer: Optimizer;
+  /** How each trainable weight is moved. */
+  readonly settings: ReadonlyMap<string, WeightSettings>;
   /** Everything that decides the course of the run. */
   readonly fingerprint: Json;
 }
 
+const slotsOf = ({ settings }: RunIdentity, weight: string): readonly string[] => settings.get(weight)?.optimizer.slots ?? [];
+
+/** Tensors of a state by name, in an order that the same state always has. */
+function namedTensors(identity: RunIdentity, { slots, gradients, carried }: RunState): [string, Tensor][] {
+  const names = identity.weights.map(({ name }) => name);
+  const inOrder = (prefix: string, values: ReadonlyMap<string, Tensor>): [string, Tensor][] =>
+    names.flatMap((name): [string, Tensor][] => {
+      const value = values.get(name);
+      return value === undefined ? [] : [[prefix + name, value]];
+    });
+  return [
+    ...names.flatMap((name) => slotsOf(identity, name).flatMap((slot, i): [string, Tensor][] => {
+      const value = slots.get(name)?.[i];
+      return value === undefined ? [] : [[slotName(slot, name), value]];
+    })),
+    ...inOrder(GRADIENT, gradients),
+    ...(carried === undefined ? [] : [[CARRIED, carried] satisfies [string, Tensor]]),
+  ];
+}
+
 /** Bytes from which {@link decodeRun} continues exactly here. */
-export async function encodeRun({ weights, optimizer, fingerprint }: RunIdentity, state: RunState): Promise<Uint8Array> {
-  const values = await readWeights(weights);
+export async function encodeRun(identity: RunIdentity, state: RunState): Promise<Uint8Array> {
+  const values = await readWeights(identity.weights);
   const tensors: StoredTensor[] = values.map((value) => ({ ...value, name: WEIGHT + value.name }));
-  for (const { name, shape } of values) {
-    for (const [i, slot] of (state.slots.get(name) ?? []).entries()) {
-      tensors.push({ name: slotName(optimizer.slots[i]!, name), shape, data: await slot.data<'float32'>() });
-    }
-  }
-  const { epoch, step, updates, tally, history } = state;
-  const stored = { epoch, step, updates: Object.fromEntries(updates), tally, history };
-  return encodeTensors({ tensors, metadata: { format: FORMAT, fingerprint: JSON.stringify(fingerprint), state: JSON.stringify(stored) } });
+  for (const [name, value] of namedTensors(identity, state)) tensors.push({ name, shape: [...value.shape], data: await value.data<'float32'>() });
+  const { epoch, step, updates, rows, tally, history } = state;
+  const stored: StoredState = { epoch, step, updates: Object.fromEntries(updates), rows, tally, history };
+  return encodeTensors({ tensors, metadata: { format: FORMAT, fingerprint: JSON.stringify(identity.fingerprint), state: JSON.stringify(stored) } });
 }
 
 function parse(text: string | undefined): unknown {
@@ -45,7 +64,8 @@ function parse(text: string | undefined): unknown {
  *
  * @throws CheckpointError if they are damaged, or belong to another model or run.
  */
-export function decodeRun({ weights, optimizer, fingerprint }: RunIdentity, bytes: Uint8Array): RunState {
+export function decodeRun(identity: RunIdentity, bytes: Uint8Array): RunState {
+  const { weights, fingerprint } = identity;
   const fail = (what: string, remedy: string): never => {
     throw new CheckpointError(`train: ${what}. ${remedy}`);
   };
@@ -56,27 +76,32 @@ export function decodeRun({ weights, optimizer, fingerprint }: RunIdentity, byte
   if (difference !== undefined) fail(`the checkpoint must be of this run, but ${difference}`, 'Restore the setting, use another checkpoint, or delete this one to start over.');
   const stored = parse(metadata.state);
   if (!isStoredState(stored)) return fail('the state must be complete', damaged);
-  const { epoch, step, tally, history } = stored;
+  const { epoch, step, rows, tally, history } = stored;
   if (history.length !== epoch) fail(`the history must have ${epoch} epochs, got ${history.length}`, damaged);
 
   const byName = new Map(tensors.map((entry) => [entry.name, entry]));
-  const slotValues = new Map<string, Float32Array[]>();
-  const updates = new Map<string, number>();
-  const shapes = new Map(weights.map(({ name, variable }) => [name, variable.shape]));
-  for (const { name, trainable, variable } of weights) {
-    if (!trainable) continue;
-    updates.set(name, stored.updates[name] ?? fail(`the state must count the updates of '${name}'`, damaged));
-    slotValues.set(
-      name,
-      optimizer.slots.map((slot) => {
-        const data = byName.get(slotName(slot, name))?.data;
-        if (!(data instanceof Float32Array) || data.length !== variable.size) return fail(`'${slotName(slot, name)}' must have ${variable.size} float32 values`, damaged);
-        return data;
-      }),
-    );
-  }
+  const valuesOf = (name: string, size?: number): Float32Array => {
+    const data = byName.get(name)?.data;
+    if (data instanceof Float32Array && (size === undefined || data.length === size)) return data;
+    return fail(`'${name}' must have ${size ?? ''} float32 values`, damaged);
+  };
+  // Everything is checked before a tensor is made.
+  const trainable = weights.filter(({ trainable: moved }) => moved);
+  const updates = new Map(trainable.map(({ name }) => [name, stored.updates[name] ?? fail(`the state must count the updates of '${name}'`, damaged)]));
+  const slotValues = trainable.map(({ name, variable }) => ({ name, shape: variable.shape, data: slotsOf(identity, name).map((slot) => valuesOf(slotName(slot, name), variable.size)) }));
+  const summed = trainable.filter(({ name }) => byName.has(GRADIENT + name)).map(({ name, variable }) => ({ name, shape: variable.shape, data: valuesOf(GRADIENT + name, variable.size) }));
+  const carried = byName.has(CARRIED) ? { shape: byName.get(CARRIED)!.shape, data: valuesOf(CARRIED) } : undefined;
   const values = tensors.filter(({ name }) => name.startsWith(WEIGHT)).map((entry) => ({ ...entry, name: entry.name.slice(WEIGHT.length) }));
   assignWeights('train', weights, values);
-  const slots = new Map([...slotValues].map(([name, data]) => [name, data.map((slot) => tensor(slot, shapes.get(name)))]));
-  return { epoch, step, updates, slots, tally, history: [...history] };
+  return {
+    epoch,
+    step,
+    rows,
+    updates,
+    slots: new Map(slotValues.map(({ name, shape, data }) => [name, data.map((slot) => tensor(slot, shape))])),
+    gradients: new Map(summed.map(({ name, shape, data }) => [name, tensor(data, shape)])),
+    carried: carried && tensor(carried.data, [...carried.shape]),
+    tally,
+    history: [...history],
+  };
 }

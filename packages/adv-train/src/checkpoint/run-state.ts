@@ -12,6 +12,12 @@ export interface RunState {
   readonly updates: Map<string, number>;
   /** Tensors of the optimiser, by weight name; the run owns them. */
   readonly slots: Map<string, readonly Tensor[]>;
+  /** Gradients not yet used, summed over examples, by weight name; the run owns them. */
+  gradients: Map<string, Tensor>;
+  /** Examples in {@link gradients}. */
+  rows: number;
+  /** What the objective's last step handed over; the run owns it. */
+  carried: Tensor | undefined;
   /** Sums of the current epoch. */
   tally: Tally;
   readonly history: EpochRecord[];
@@ -37,7 +43,7 @@ const fields =
     isRecord(value) && Object.entries<Check>(checks).every(([key, check]) => check(value[key]));
 
 const isLayerTally = fields<LayerTally>({ rows: isCount, used: listOf(isCount), gate: listOf(isNumber), aux: isNumber, dropped: isNumber });
-const isTally = fields<Tally>({ examples: isCount, correct: isCount, loss: isNumber, learningRate: isNumber, terms: recordOf(isNumber), layers: recordOf(isLayerTally), routers: recordOf(isNumber) });
+const isTally = fields<Tally>({ examples: isCount, correct: isNumber, loss: isNumber, learningRate: isNumber, updates: isCount, gradientNorms: isNumber, gradientNormMax: isNumber, terms: recordOf(isNumber), layers: recordOf(isLayerTally), routers: recordOf(isNumber) });
 const isRoutingRecord = fields<EpochRecord['routing'][number]>({
   layer: isText,
   usage: listOf(isNumber),
@@ -50,6 +56,7 @@ const isRoutingRecord = fields<EpochRecord['routing'][number]>({
 const isEpochRecord = fields<EpochRecord>({
   epoch: isCount,
   learningRate: isNumber,
+  gradientNorm: fields<EpochRecord['gradientNorm']>({ mean: isNumber, max: isNumber }),
   loss: isNumber,
   terms: recordOf(isNumber),
   accuracy: isNumber,
@@ -64,6 +71,7 @@ export interface StoredState {
   readonly epoch: number;
   readonly step: number;
   readonly updates: Readonly<Record<string, number>>;
+  readonly rows: number;
   readonly tally: Tally;
   readonly history: readonly EpochRecord[];
 }
@@ -73,6 +81,7 @@ export const isStoredState = fields<StoredState>({
   epoch: isCount,
   step: isCount,
   updates: recordOf(isCount),
+  rows: isCount,
   tally: isTally,
   history: listOf(isEpochRecord),
 }) as (value: unknown) => value is StoredState;

@@ -3,20 +3,25 @@ import { type RunIdentity, encodeRun } from '../checkpoint/run-checkpoint.js';
 import type { RunState } from '../checkpoint/run-state.js';
 import type { EpochRecord } from '../history.js';
 import { routingFindings } from '../moe/routing-alarms.js';
+import { objectiveSteps } from '../objectives/objective.js';
 import { observe } from '../observer.js';
 import type { TrainOptions } from '../train-options.js';
 import { estimateLeft } from './clock.js';
 import { createPass } from './pass.js';
 import { namedRouter } from './router-shares.js';
-import { trainStep } from './step.js';
+import { type BatchPlan, type RunStep, trainBatch } from './step.js';
 import { addStep, closeEpoch, emptyTally } from './tally.js';
 import { yieldToHost } from './yield.js';
 
 /** Runs what is left of a run, moving weights and `state` in place. */
 export async function runEpochs(options: TrainOptions, identity: RunIdentity, state: RunState): Promise<void> {
-  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, seed, checkpoint, checkpointEvery, observers = [], alarms, routerWeights = namedRouter, onEvent, signal, compile } = options;
-  const parts = { model, weights: weights.filter((weight) => weight.trainable), objective, optimizer };
-  const pass = createPass(parts, compile, routerWeights);
+  const { model, data, batchesPerEpoch, epochs, objective, schedule, seed, clipNorm, accumulate = 1, checkpoint, checkpointEvery, observers = [], alarms, routerWeights = namedRouter, onEvent, signal, compile } = options;
+  const weights = identity.weights.filter((weight) => weight.trainable);
+  const [first, ...others] = objectiveSteps(objective).map((step): RunStep => {
+    const moved = weights.filter(({ name }) => step.moves?.(name) ?? true);
+    const parts = { model, weights: moved, step, settings: identity.settings, clipNorm };
+    return { parts, pass: createPass(parts, compile, routerWeights) };
+  });
   const rng = createRng(seed).stream('train');
   const etaMs = estimateLeft(() => (epochs - state.epoch) * batchesPerEpoch - state.step);
   let unsavedSteps = 0;
@@ -31,14 +36,20 @@ export async function runEpochs(options: TrainOptions, identity: RunIdentity, st
 
   const runStep = async (batch: Batch): Promise<void> => {
     const { epoch, step } = state;
-    const learningRate = schedule.rate(epoch + step / batchesPerEpoch, epochs);
-    const context = { exampleRng: rng.stream('example').at(epoch), batchRng: rng.stream('batch').at(epoch, step) };
-    const facts = await trainStep(parts, pass, batch, context, state, learningRate);
+    // Batches that make one update share its learning rate, that of a joined batch.
+    const learningRate = schedule.rate(epoch + (step - (step % accumulate)) / batchesPerEpoch, epochs);
+    const draws: BatchPlan['draws'] = (index) => {
+      const key = index === 0 ? '' : `/${index}`;
+      return { exampleRng: rng.stream(`example${key}`).at(epoch), batchRng: rng.stream(`batch${key}`).at(epoch, step) };
+    };
+    const closes = (step + 1) % accumulate === 0 || step + 1 === batchesPerEpoch;
+    const facts = await trainBatch([first!, ...others], batch, weights, { learningRate, draws, accumulates: accumulate > 1, closes }, state);
     addStep(state.tally, facts);
     state.step++;
     unsavedSteps++;
-    const { loss, terms, correct, examples } = facts;
-    await onEvent?.({ type: 'step', epoch, step, steps: batchesPerEpoch, learningRate, loss, terms, accuracy: correct / examples, etaMs: etaMs() });
+    const { loss, terms, correct, examples, gradientNorms } = facts;
+    const gradientNorm = gradientNorms.length === 0 ? undefined : gradientNorms.reduce((total, norm) => total + norm, 0) / gradientNorms.length;
+    await onEvent?.({ type: 'step', epoch, step, steps: batchesPerEpoch, learningRate, gradientNorm, loss, terms, accuracy: correct / examples, etaMs: etaMs() });
   };
 
   const runSteps = async (): Promise<void> => {

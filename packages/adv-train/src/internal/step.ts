@@ -1,10 +1,33 @@
 // Shapes: B batch, M classes, T rows, E experts.
 import { type Scalar, type Tensor, dispose, scalar, tensor, tensor1d } from '@tensorflow/tfjs-core';
-import { type Batch, type MoeModel, NumericsError, expectArgument } from '@moe/core';
+import { type Batch, NumericsError, type Weight, expectArgument } from '@moe/core';
 import type { RunState } from '../checkpoint/run-state.js';
-import type { ObjectiveContext } from '../objectives/objective.js';
-import type { Pass, PassInputs, StepParts } from './pass.js';
+import type { ObjectiveContext, TrainingBatch } from '../objectives/objective.js';
+import type { LossParts } from './differentiate.js';
+import { withDisplaced } from './displaced.js';
+import { joinFacts, readFacts } from './facts.js';
+import type { Pass, PassInputs } from './pass.js';
+import type { WeightSettings } from '../optimizers/groups.js';
 import type { StepFacts } from './tally.js';
+import type { UpdateParts, UpdateTensors } from './update.js';
+
+/** One step of the objective, and the pass that does it. */
+export interface RunStep {
+  readonly parts: LossParts & UpdateParts;
+  readonly pass: Pass;
+}
+
+/** What is particular to one batch of a run. */
+export interface BatchPlan {
+  readonly learningRate: number;
+  /** Key of the batch for the draws of a step, which is told by its index. */
+  readonly draws: (step: number) => Pick<ObjectiveContext, 'exampleRng' | 'batchRng'>;
+  /** Whether gradients are summed over several batches, and whether this is the last of them. */
+  readonly accumulates: boolean;
+  readonly closes: boolean;
+}
+
+type Own = <T extends Tensor>(value: T) => T;
 
 function expectBatch({ inputs, labels, ids, shape }: Batch): void {
   const size = shape.reduce((product, dimension) => product * dimension, 1);
@@ -13,56 +36,26 @@ function expectBatch({ inputs, labels, ids, shape }: Batch): void {
   expectArgument('train', 'batch.ids', ids.length === shape[0], `have ${shape[0]} entries`, ids.length);
 }
 
-const readScalar = async (value: Scalar): Promise<number> => (await value.data())[0]!;
-
-async function readFacts({ total, terms, logits, routing, routers }: ReturnType<Pass>, labels: Int32Array, learningRate: number, { moeLayers }: MoeModel): Promise<StepFacts> {
-  const [rows, classes] = logits.shape;
-  const wrong = labels.findIndex((label) => label < 0 || label >= classes);
-  expectArgument('train', `batch.labels[${wrong}]`, wrong < 0, `be a class index in [0, ${classes})`, labels[wrong]);
-  const scores = await logits.data();
-  let correct = 0;
-  labels.forEach((label, row) => {
-    const own = scores.subarray(row * classes, (row + 1) * classes);
-    if (own.indexOf(Math.max(...own)) === label) correct++;
-  });
-  const shares = (await routers[0]?.data()) ?? [];
-  return {
-    examples: rows,
-    correct,
-    loss: await readScalar(total),
-    learningRate,
-    terms: Object.fromEntries(await Promise.all(Object.entries(terms).map(async ([name, term]) => [name, await readScalar(term)] as const))),
-    routers: moeLayers.map(({ name }, i) => [name, shares[i]!] as const),
-    routing: await Promise.all(
-      routing.map(async ({ layer, gates, combineWeights, auxLoss, droppedFraction }) => ({
-        layer,
-        numExperts: gates.shape[1],
-        gates: await gates.data(),
-        combineWeights: await combineWeights.data(),
-        auxLoss: await readScalar(auxLoss),
-        droppedFraction,
-      })),
-    ),
-  };
-}
-
-/** The optimiser's tensors for every weight. Weights with as many updates share the numbers of this step. */
-function optimizerTensors({ weights, optimizer }: StepParts, state: RunState, learningRate: number, own: (tensor: Tensor) => void): Pick<PassInputs, 'slots' | 'rates'> {
-  const made = new Map<number, readonly Scalar[]>();
-  const ratesAfter = (updates: number): readonly Scalar[] => {
-    const rates = made.get(updates) ?? optimizer.rates({ learningRate, updates }).map((rate) => scalar(rate));
-    if (!made.has(updates)) rates.forEach(own);
-    made.set(updates, rates);
+/** The optimiser's tensors for every weight. Weights of one group with as many updates share the numbers of this step. */
+function updateTensors({ weights, settings }: UpdateParts, state: RunState, learningRate: number, own: Own): Omit<UpdateTensors, 'values'> {
+  const made = new Map<WeightSettings, Map<number, readonly Scalar[]>>();
+  const ratesOf = (name: string): readonly Scalar[] => {
+    const setting = settings.get(name)!;
+    const updates = state.updates.get(name) ?? 0;
+    const ofGroup = made.get(setting) ?? new Map<number, readonly Scalar[]>();
+    made.set(setting, ofGroup);
+    const rates = ofGroup.get(updates) ?? setting.optimizer.rates({ learningRate: learningRate * setting.scale, updates }).map((rate) => own(scalar(rate)));
+    ofGroup.set(updates, rates);
     return rates;
   };
   return {
     slots: Object.fromEntries(weights.map(({ name }) => [name, state.slots.get(name) ?? []])),
-    rates: Object.fromEntries(weights.map(({ name }) => [name, ratesAfter(state.updates.get(name) ?? 0)])),
+    rates: Object.fromEntries(weights.map(({ name }) => [name, ratesOf(name)])),
   };
 }
 
 /** Moves the weights that the loss reached, and takes their new slots over. */
-function applyUpdates({ weights }: StepParts, { weights: values, slots }: ReturnType<Pass>, state: RunState): void {
+function applyUpdate(weights: readonly Weight[], { weights: values, slots }: NonNullable<ReturnType<Pass>['update']>, state: RunState): void {
   for (const { name, variable } of weights) {
     const value = values[name];
     if (value === undefined) continue;
@@ -74,40 +67,86 @@ function applyUpdates({ weights }: StepParts, { weights: values, slots }: Return
   }
 }
 
-/**
- * One step: perturbs, differentiates, checks, updates.
- *
- * @throws NumericsError if the loss is not finite; the weights are then as before the step.
- */
-export async function trainStep(parts: StepParts, pass: Pass, batch: Batch, context: ObjectiveContext, state: RunState, learningRate: number): Promise<StepFacts> {
-  expectBatch(batch);
-  const { model, objective } = parts;
+/** Puts what a pass made in its place in the state, which owns it from then on. */
+function takeOver(weights: readonly Weight[], { update, sums, carried }: ReturnType<Pass>, rows: number, state: RunState): void {
+  const before = [...state.gradients.values()].filter((tensor) => !Object.values(sums ?? {}).includes(tensor));
+  dispose(before);
+  state.gradients = new Map(Object.entries(sums ?? {}));
+  state.rows = sums === undefined ? 0 : state.rows + rows;
+  if (update !== undefined) applyUpdate(weights, update, state);
+  const [next] = carried;
+  if (next === undefined) return;
+  state.carried?.dispose();
+  state.carried = next;
+}
+
+function expectFinite({ loss, terms, gradientNorms }: StepFacts, { epoch, step }: RunState): void {
+  const where = `at epoch ${epoch}, step ${step}. Lower the learning rate, or check inputs and weights for NaN.`;
+  if (!Number.isFinite(loss)) {
+    const summands = Object.entries(terms).map(([name, term]) => `${name} ${term}`);
+    throw new NumericsError(`train: loss must be finite, got ${loss} (${summands.join(', ')}) ${where}`);
+  }
+  for (const norm of gradientNorms) if (!Number.isFinite(norm)) throw new NumericsError(`train: norm of the gradient must be finite, got ${norm} ${where}`);
+}
+
+/** One step of the objective on a batch: perturbs, displaces, differentiates, checks, updates. */
+async function runStep({ parts, pass }: RunStep, batch: TrainingBatch, labels: Int32Array, context: ObjectiveContext, plan: BatchPlan, state: RunState): Promise<StepFacts> {
+  const { model, step, weights } = parts;
+  const { learningRate, accumulates, closes } = plan;
+  // Functions of the objective may hand back what they were given, and sums that a batch does not reach stay as they are.
+  const kept = new Set<Tensor | undefined>([batch.inputs, batch.labels, state.carried, ...state.gradients.values(), ...weights.map(({ variable }) => variable)]);
   const owned = new Set<Tensor>();
-  const own = <T extends Tensor>(value: T): T => {
-    owned.add(value);
+  const own: Own = (value) => {
+    if (!kept.has(value)) owned.add(value);
     return value;
   };
   try {
-    const inputs = own(tensor(batch.inputs, [...batch.shape]));
-    const labels = own(tensor1d(batch.labels, 'int32'));
-    const onEngine = { inputs, labels, ids: batch.ids };
-    const trained = objective.perturb === undefined ? inputs : own(objective.perturb(model, onEngine, context));
-    const given = { trained, inputs, labels, ...optimizerTensors(parts, state, learningRate, own) };
-    const made = pass(given, { ...context, ids: batch.ids, own });
-    [made.total, ...Object.values(made.terms), made.logits, ...made.routers].forEach(own);
-    const updates = [...Object.values(made.weights), ...Object.values(made.slots).flat()];
-    updates.forEach(own);
-    const facts = await readFacts(made, batch.labels, learningRate, model);
-    if (!Number.isFinite(facts.loss)) {
-      const terms = Object.entries(facts.terms).map(([name, term]) => `${name} ${term}`);
-      throw new NumericsError(
-        `train: loss must be finite, got ${facts.loss} (${terms.join(', ')}) at epoch ${state.epoch}, step ${state.step}. Lower the learning rate, or check inputs and weights for NaN.`,
-      );
-    }
-    for (const update of updates) owned.delete(update);
-    applyUpdates(parts, made, state);
+    const trained = step.perturb === undefined ? batch.inputs : own(step.perturb(model, batch, context));
+    const displaced = step.displace?.(model, trained, batch, context) ?? {};
+    Object.values(displaced).forEach(own);
+    const given: Omit<PassInputs, 'update'> = {
+      trained,
+      inputs: batch.inputs,
+      labels: batch.labels,
+      carried: state.carried === undefined ? [] : [state.carried],
+      ...(accumulates && { accumulated: { sums: Object.fromEntries(state.gradients), rows: own(scalar(state.rows + labels.length)) } }),
+    };
+    const tensors = closes ? updateTensors(parts, state, learningRate, own) : undefined;
+    const made = await withDisplaced(weights, displaced, (values) =>
+      pass({ ...given, ...(tensors && { update: { ...tensors, values } }) }, { ...context, ids: batch.ids, own }),
+    );
+    const { update, sums = {}, carried } = made;
+    [made.total, ...Object.values(made.terms), made.logits, ...made.routers, ...(update ? [update.norm] : [])].forEach(own);
+    const taken = [...carried, ...Object.values(sums), ...(update ? [...Object.values(update.weights), ...Object.values(update.slots).flat()] : [])];
+    taken.forEach(own);
+    const facts = await readFacts(made, labels, learningRate, model);
+    expectFinite(facts, state);
+    for (const value of taken) owned.delete(value);
+    takeOver(weights, made, labels.length, state);
     return facts;
   } finally {
     dispose([...owned]);
+  }
+}
+
+/**
+ * All steps of the objective on one batch.
+ *
+ * @throws NumericsError if a loss or gradient is not finite; the weights are then as before the step that had it.
+ */
+export async function trainBatch(steps: readonly [RunStep, ...RunStep[]], batch: Batch, weights: readonly Weight[], plan: BatchPlan, state: RunState): Promise<StepFacts> {
+  expectBatch(batch);
+  const inputs = tensor(batch.inputs, [...batch.shape]);
+  const labels = tensor1d(batch.labels, 'int32');
+  const onEngine: TrainingBatch = { inputs, labels, ids: batch.ids };
+  const run = (step: RunStep, index: number): Promise<StepFacts> =>
+    runStep(step, onEngine, batch.labels, { ...plan.draws(index), epoch: state.epoch, weights, carried: state.carried }, plan, state);
+  try {
+    const [first, ...others] = steps;
+    const facts: [StepFacts, ...StepFacts[]] = [await run(first, 0)];
+    for (const [i, step] of others.entries()) facts.push(await run(step, i + 1));
+    return joinFacts(facts);
+  } finally {
+    dispose([inputs, labels]);
   }
 }

@@ -16,6 +16,10 @@ export interface Tally {
   correct: number;
   loss: number;
   learningRate: number;
+  /** Over updates: their number, and sum and maximum of the norm of the gradient. */
+  updates: number;
+  gradientNorms: number;
+  gradientNormMax: number;
   readonly terms: Record<string, number>;
   readonly layers: Record<string, LayerTally>;
   /** By layer, the largest share of its router in the norm of the gradient. */
@@ -28,6 +32,8 @@ export interface StepFacts {
   readonly correct: number;
   readonly loss: number;
   readonly learningRate: number;
+  /** Of the updates that the step made. */
+  readonly gradientNorms: readonly number[];
   readonly terms: Readonly<Record<string, number>>;
   /** By layer, the share of its router in the norm of the gradient. */
   readonly routers: readonly (readonly [layer: string, share: number])[];
@@ -42,7 +48,18 @@ export interface StepFacts {
   }[];
 }
 
-export const emptyTally = (): Tally => ({ examples: 0, correct: 0, loss: 0, learningRate: 0, terms: {}, layers: {}, routers: {} });
+export const emptyTally = (): Tally => ({
+  examples: 0,
+  correct: 0,
+  loss: 0,
+  learningRate: 0,
+  updates: 0,
+  gradientNorms: 0,
+  gradientNormMax: 0,
+  terms: {},
+  layers: {},
+  routers: {},
+});
 
 /** Adds one step in place. */
 export function addStep(tally: Tally, step: StepFacts): void {
@@ -50,6 +67,11 @@ export function addStep(tally: Tally, step: StepFacts): void {
   tally.correct += step.correct;
   tally.loss += step.loss * step.examples;
   tally.learningRate = step.learningRate;
+  for (const norm of step.gradientNorms) {
+    tally.updates++;
+    tally.gradientNorms += norm;
+    tally.gradientNormMax = Math.max(tally.gradientNormMax, norm);
+  }
   for (const [name, value] of Object.entries(step.terms)) tally.terms[name] = (tally.terms[name] ?? 0) + value * step.examples;
   for (const [layer, share] of step.routers) tally.routers[layer] = Math.max(tally.routers[layer] ?? 0, share);
   for (const { layer, numExperts, gates, combineWeights, auxLoss, droppedFraction } of step.routing) {
@@ -68,10 +90,11 @@ export function addStep(tally: Tally, step: StepFacts): void {
 
 /** Means of a finished epoch. */
 export function closeEpoch(epoch: number, tally: Tally): Omit<EpochRecord, 'findings' | 'observed'> {
-  const { examples, correct, loss, learningRate, terms, layers, routers } = tally;
+  const { examples, correct, loss, learningRate, updates, gradientNorms, gradientNormMax, terms, layers, routers } = tally;
   return {
     epoch,
     learningRate,
+    gradientNorm: { mean: gradientNorms / updates, max: gradientNormMax },
     loss: loss / examples,
     terms: Object.fromEntries(Object.entries(terms).map(([name, total]) => [name, total / examples])),
     accuracy: correct / examples,

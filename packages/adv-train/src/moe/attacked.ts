@@ -1,23 +1,8 @@
 // Shapes: B batch.
 import { type Tensor, tidy, zerosLike } from '@tensorflow/tfjs-core';
-import { type Attack, type LogitsFn, type MoeModel, expectArgument } from '@moe/core';
+import type { Attack, LogitsFn, MoeModel } from '@moe/core';
 import type { ObjectiveContext, TrainingBatch } from '../objectives/objective.js';
 import { jointDistribution } from './joint-distribution.js';
-
-/** What of an attack is recorded. */
-export interface AttackRecord {
-  readonly name: string;
-  readonly options: object;
-}
-
-export const recordOf = ({ name, options }: Attack): AttackRecord => ({ name, options });
-
-/** @throws ArgumentError if it is no attack, or one that leaves rows clean that are already wrong. */
-export function expectTrainingAttack(caller: string, attack: Attack): void {
-  expectArgument(caller, 'attack', typeof attack?.perturb === 'function', 'be an Attack', attack, "Make one with pgd({ … }) of '@moe/attacks'.");
-  const { goal } = attack.options as { readonly goal?: unknown };
-  expectArgument(caller, 'attack.options.goal', goal !== 'misclassify', "not be 'misclassify'", goal, "Pass goal: 'maxLoss' or 'lastStep', which attack every row at every step.");
-}
 
 /**
  * Attacked inputs `[B, …]`; the caller disposes them.

@@ -1,8 +1,9 @@
 // Shapes: B batch, M classes.
 import { type Scalar, type Tensor, addN, mul, tidy } from '@tensorflow/tfjs-core';
 import { type Attack, type MoeModel, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
+import { type AttackRecord, attackRecord, expectTrainingAttack } from '../objectives/attacked-inputs.js';
 import type { ObjectiveContext, TrainingBatch } from '../objectives/objective.js';
-import { type AttackRecord, attacked, expectTrainingAttack, recordOf } from './attacked.js';
+import { attacked } from './attacked.js';
 import { divergence } from './divergence.js';
 import { type ExpertChoice, copyFn, countCopies, expertCopies, steer } from './expert-copies.js';
 import type { ObjectiveTerm } from './objective-term.js';
@@ -85,5 +86,5 @@ export function expertConsistency(options: ExpertConsistencyOptions): ObjectiveT
   expectNumber('expertConsistency', 'weight', weight, 0);
   expectOneOf('expertConsistency', 'experts', experts, ['second', 'random', 'all']);
   const plan: ConsistencyPlan = { caller: 'expertConsistency', attack, experts, layers, training: true };
-  return { ...consistencyTerm(plan, weight), options: { attack: recordOf(attack), weight, experts, layers: layers ?? null } };
+  return { ...consistencyTerm(plan, weight), options: { attack: attackRecord(attack), weight, experts, layers: layers ?? null } };
 }

@@ -4,7 +4,7 @@ import { pgd } from '@moe/attacks';
 import { type ForwardOptions, type MoeModel, createRng } from '@moe/core';
 import { expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
-import type { Objective, ObjectiveContext, TrainingBatch } from '../objectives/objective.js';
+import type { SingleObjective, TrainingBatch } from '../objectives/objective.js';
 import { pgdAdversarial } from '../objectives/pgd-adversarial.js';
 import { sgd } from '../optimizers/sgd.js';
 import { shifting } from '../testing/attacks.js';
@@ -12,6 +12,7 @@ import type { TestModel } from '../testing/models.js';
 import { memoryStore } from '../testing/store.js';
 import { tinyRun } from '../testing/tiny-run.js';
 import { toyMoe } from '../testing/toy-moe.js';
+import { objectiveContext } from '../testing/context.js';
 import { gradientsOf } from '../testing/weight-gradients.js';
 import { dualModel, dualWeights } from './dual-model.js';
 import { rtEr } from './rt-er.js';
@@ -20,7 +21,6 @@ import { vmoeAdversarialFineTuning } from './v-moe-fine-tuning.js';
 const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
 /** Cross-entropy with class 1 of two logits whose difference is z. */
 const lossOfOne = (z: number): number => Math.log1p(Math.exp(-z));
-const objectiveContext = (): ObjectiveContext => ({ exampleRng: createRng(1), batchRng: createRng(2) });
 const still = shifting(0);
 const attack = pgd({ eps: 0.1, steps: 2, goal: 'maxLoss' });
 
@@ -53,7 +53,7 @@ function batchOf(rows: readonly (readonly number[])[], labels: readonly number[]
 }
 
 /** Loss of one step of an objective, and its gradients by weight. */
-function lossOf(target: TestModel, objective: Objective, batch: TrainingBatch) {
+function lossOf(target: TestModel, objective: SingleObjective, batch: TrainingBatch) {
   const { perturb, loss } = objective;
   const context = objectiveContext();
   const inputs = perturb?.(target.model, batch, context) ?? batch.inputs;
@@ -62,8 +62,8 @@ function lossOf(target: TestModel, objective: Objective, batch: TrainingBatch) {
   return { total: total.dataSync()[0]!, terms: Object.fromEntries(Object.entries(terms).map(([name, term]) => [name, term.dataSync()[0]!])), gradients };
 }
 
-const METHODS: readonly [string, () => TestModel, Objective, readonly string[]][] = [
-  ...(['paper', 'released', 'fixed'] as const).map((variant): [string, () => TestModel, Objective, string[]] => [`rtEr, ${variant}`, () => random(1), rtEr({ attack, variant }), ['ce', 'aux', 'expert-consistency']]),
+const METHODS: readonly [string, () => TestModel, SingleObjective, readonly string[]][] = [
+  ...(['paper', 'released', 'fixed'] as const).map((variant): [string, () => TestModel, SingleObjective, string[]] => [`rtEr, ${variant}`, () => random(1), rtEr({ attack, variant }), ['ce', 'aux', 'expert-consistency']]),
   ['vmoeAdversarialFineTuning', () => random(1), vmoeAdversarialFineTuning({ eps: 0.1, steps: 2, variant: 'fixed', attackAux: true }), ['ce', 'aux']],
 ];
 

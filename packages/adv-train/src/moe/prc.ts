@@ -1,7 +1,8 @@
 // Shapes: N pairs of rows, E experts.
 import { type Scalar, type Tensor2D, add, addN, div, eye, matMul, mul, square, sub, sum, tidy, transpose } from '@tensorflow/tfjs-core';
 import { type Attack, expectKnownKeys, expectNumber } from '@moe/core';
-import { type AttackRecord, attackedGates, expectTrainingAttack, recordOf } from './attacked.js';
+import { type AttackRecord, attackRecord, expectTrainingAttack } from '../objectives/attacked-inputs.js';
+import { attackedGates } from './attacked.js';
 import type { ObjectiveTerm } from './objective-term.js';
 import { expectLayers, routingOf, secondPass } from './routing-pairs.js';
 
@@ -58,7 +59,7 @@ export function prc(options: PrcOptions = {}): ObjectiveTerm<PrcRecord> {
   if (attack !== undefined) expectTrainingAttack('prc', attack);
   return {
     name: 'prc',
-    options: { diagonal, offDiagonal, attack: attack === undefined ? null : recordOf(attack), layers: layers ?? null },
+    options: { diagonal, offDiagonal, attack: attack === undefined ? null : attackRecord(attack), layers: layers ?? null },
     ...(attack !== undefined && {
       views: { count: () => 1, make: (model, batch, context) => [attackedGates(attack, model, layers, batch, context, 'prc')] },
     }),

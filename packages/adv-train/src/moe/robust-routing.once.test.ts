@@ -4,7 +4,7 @@ import { argMax, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { expertTargeted, pgd } from '@moe/attacks';
 import { type Attack, type Batch, type LogitsFn, createRng } from '@moe/core';
 import { describe, expect, it } from 'vitest';
-import type { Objective } from '../objectives/objective.js';
+import type { SingleObjective } from '../objectives/objective.js';
 import { pgdAdversarial } from '../objectives/pgd-adversarial.js';
 import { adam } from '../optimizers/adam.js';
 import { constant } from '../schedules/constant.js';
@@ -52,7 +52,7 @@ const kl = pgd({ eps: EPS, steps: 3, bounds, loss: 'kl', start: 'normal', goal: 
 const plain = pgdAdversarial({ attack, batchNorm: 'running' });
 
 /** Clean accuracy, and robust accuracy under attacks on the routing, after training. */
-async function scoresOf(objective: Objective, seed: number): Promise<{ readonly clean: number; readonly robust: number }> {
+async function scoresOf(objective: SingleObjective, seed: number): Promise<{ readonly clean: number; readonly robust: number }> {
   const [batch, target] = [rowsOf(seed), modelOf(seed)];
   const data = async function* batches() {
     yield batch;
@@ -71,12 +71,12 @@ async function scoresOf(objective: Objective, seed: number): Promise<{ readonly 
 
 describe('robust accuracy under attacks on routing, three seeds', async () => {
   const seeds = [1, 2, 3];
-  const all = async (objective: Objective) => Promise.all(seeds.map((seed) => scoresOf(objective, seed)));
+  const all = async (objective: SingleObjective) => Promise.all(seeds.map((seed) => scoresOf(objective, seed)));
   const mean = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0) / values.length;
 
   it('is higher with robust second experts, for every seed, than with adversarial training alone', async () => {
     const alone = await all(plain);
-    const methods: Record<string, Objective> = {
+    const methods: Record<string, SingleObjective> = {
       'expert consistency': withTerms(plain, [expertConsistency({ attack, weight: 3 })]),
       'RT-ER, fixed': rtEr({ attack, variant: 'fixed', beta: 3 }),
       'PRC, adversarial view': withTerms(plain, [prc({ diagonal: 0.5, offDiagonal: 0.5, attack: kl })]),

@@ -1,7 +1,8 @@
 // Shapes: B batch, T rows of a layer, E experts.
 import { type Scalar, addN, log, maximum, mean, mul, sub, sum, tidy } from '@tensorflow/tfjs-core';
 import { type Attack, type Routing, expectKnownKeys, expectNumber } from '@moe/core';
-import { type AttackRecord, attackedGates, expectTrainingAttack, recordOf } from './attacked.js';
+import { type AttackRecord, attackRecord, expectTrainingAttack } from '../objectives/attacked-inputs.js';
+import { attackedGates } from './attacked.js';
 import type { ObjectiveTerm } from './objective-term.js';
 import { expectLayers, routingOf, secondPass } from './routing-pairs.js';
 
@@ -57,7 +58,7 @@ export function routerKl(options: RouterKlOptions = {}): ObjectiveTerm<RouterKlR
   if (attack !== undefined) expectTrainingAttack('routerKl', attack);
   return {
     name: 'router-kl',
-    options: { weight, attack: attack === undefined ? null : recordOf(attack), layers: layers ?? null },
+    options: { weight, attack: attack === undefined ? null : attackRecord(attack), layers: layers ?? null },
     ...(attack !== undefined && {
       views: {
         count: () => 1,

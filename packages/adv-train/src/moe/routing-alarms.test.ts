@@ -1,5 +1,5 @@
 import { tensor, tensor1d } from '@tensorflow/tfjs-core';
-import { type Batch, type Dataset, createRng } from '@moe/core';
+import type { Batch, Dataset } from '@moe/core';
 import { pgd } from '@moe/attacks';
 import { expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import { pgdAdversarial } from '../objectives/pgd-adversarial.js';
 import { standard } from '../objectives/standard.js';
 import type { Observer } from '../observer.js';
 import { sgd } from '../optimizers/sgd.js';
+import { objectiveContext } from '../testing/context.js';
 import { tinyBatches } from '../testing/data.js';
 import type { TestModel } from '../testing/models.js';
 import { memoryStore } from '../testing/store.js';
@@ -26,7 +27,6 @@ function toy(bias = 0): TestModel {
   return toyMoe({ router: [[3, bias ? -3 : 0], [bias ? 3 : 0, bias ? -3 : 3], [bias, 0], [bias, 0]], experts: [expert(0), expert(1)] });
 }
 
-const context = () => ({ exampleRng: createRng(1), batchRng: createRng(2) });
 const attack = pgd({ eps: 0.1, steps: 2, goal: 'maxLoss' });
 
 /** The first rows of {@link tinyBatches}, in the order of their ids. */
@@ -110,7 +110,7 @@ describe('alarms of train', () => {
     const { history } = await alarmsOf(target, { epochs: 1, batchesPerEpoch: 1, data: tinyBatches(12, 12) });
     const batch = (await tinyBatches(12, 12)(0).next()).value as Batch;
     const [inputs, labels] = [tensor(batch.inputs, [12, 2, 2, 1]), tensor1d(batch.labels, 'int32')];
-    const slopes = gradientsOf(copy, () => standard().loss(copy.model, inputs, { inputs, labels, ids: batch.ids }, context()).total);
+    const slopes = gradientsOf(copy, () => standard().loss(copy.model, inputs, { inputs, labels, ids: batch.ids }, objectiveContext()).total);
     const norm = Math.hypot(...Object.values(slopes).flat());
     expect(history.epochs[0]!.routing[0]!.routerGradient).toBeAllClose(Math.hypot(...slopes['moe/router/kernel']!) / norm, { rtol: 1e-4 });
     [inputs, labels].forEach((value) => value.dispose());

@@ -1,9 +1,10 @@
 // Shapes: B batch.
 import { type Scalar, add, scalar, tidy } from '@tensorflow/tfjs-core';
 import { type Attack, type ForwardOptions, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
+import { type AttackRecord, attackRecord, expectTrainingAttack } from '../objectives/attacked-inputs.js';
 import { crossEntropy } from '../objectives/classification-loss.js';
-import type { Objective } from '../objectives/objective.js';
-import { type AttackRecord, attacked, expectTrainingAttack, recordOf } from './attacked.js';
+import type { SingleObjective } from '../objectives/objective.js';
+import { attacked } from './attacked.js';
 import { type ConsistencyPlan, consistencyTerm } from './expert-consistency.js';
 import { forwardRng } from './routing-pairs.js';
 import { withTerms } from './with-terms.js';
@@ -54,7 +55,7 @@ const GATES = { paper: 'hard', released: 'detached', fixed: { temperature: 1 } }
  * @example
  * const objective = rtEr({ attack: pgd({ eps: 8 / 255, stepSize: 2 / 255, steps: 10, goal: 'lastStep' }), variant: 'fixed' });
  */
-export function rtEr(options: RtErOptions): Objective<RtErRecord> {
+export function rtEr(options: RtErOptions): SingleObjective<RtErRecord> {
   expectKnownKeys('rtEr', options, ['attack', 'variant', 'beta', 'layers']);
   const { attack, variant, beta = 6, layers } = options;
   expectTrainingAttack('rtEr', attack);
@@ -63,7 +64,7 @@ export function rtEr(options: RtErOptions): Objective<RtErRecord> {
   const gate = GATES[variant];
   const training = variant !== 'released';
   const plan: ConsistencyPlan = { caller: 'rtEr', attack, experts: 'second', layers, training };
-  const adversarial: Objective = {
+  const adversarial: SingleObjective = {
     name: 'adversarial',
     options: {},
     perturb: (model, batch, context) => attacked(attack, (inputs) => tidy(() => model.forward(inputs, { gate }).logits), batch, context, 'attack'),
@@ -74,5 +75,5 @@ export function rtEr(options: RtErOptions): Objective<RtErRecord> {
       return { total: add(ce, aux) as Scalar, terms: { ce, aux }, logits, routing };
     },
   };
-  return { ...withTerms(adversarial, [consistencyTerm(plan, beta)]), name: 'rt-er', options: { attack: recordOf(attack), variant, beta, layers: layers ?? null } };
+  return { ...withTerms(adversarial, [consistencyTerm(plan, beta)]), name: 'rt-er', options: { attack: attackRecord(attack), variant, beta, layers: layers ?? null } };
 }

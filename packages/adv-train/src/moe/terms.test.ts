@@ -1,16 +1,17 @@
 import '../gradients.js';
 import { type Scalar, type Tensor, add, reshape, slice, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { pgd } from '@moe/attacks';
-import { type MoeModel, createRng } from '@moe/core';
+import type { MoeModel } from '@moe/core';
 import { expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
-import type { Objective, ObjectiveContext, TrainingBatch } from '../objectives/objective.js';
+import type { SingleObjective, TrainingBatch } from '../objectives/objective.js';
 import { pgdAdversarial } from '../objectives/pgd-adversarial.js';
 import { standard } from '../objectives/standard.js';
 import { plainModel } from '../plain-model.js';
 import { shifting } from '../testing/attacks.js';
 import type { TestModel } from '../testing/models.js';
 import { tinyRun } from '../testing/tiny-run.js';
+import { objectiveContext } from '../testing/context.js';
 import { type ToyMoeOptions, toyMoe } from '../testing/toy-moe.js';
 import { expectWeightGradients, gradientsOf } from '../testing/weight-gradients.js';
 import { type ExpertConsistencyOptions, expertConsistency } from './expert-consistency.js';
@@ -25,7 +26,6 @@ const TOY: ToyMoeOptions = { router: [[2, 0], [0, 0]], experts: [[[1, 0], [0, 1]
 const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
 /** KL divergence of two coins. */
 const coins = (p: number, q: number): number => p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q));
-const objectiveContext = (): ObjectiveContext => ({ exampleRng: createRng(1), batchRng: createRng(2) });
 const still = shifting(0);
 const kl = pgd({ eps: 0.1, steps: 2, loss: 'kl', start: 'normal', goal: 'lastStep', bounds: [-1, 1] });
 
@@ -233,7 +233,7 @@ describe('withTerms', () => {
   it('hands the objective and each term the inputs that it made', () => {
     withToy(({ model }) => {
       const seen: Tensor[] = [];
-      const moved: Objective = {
+      const moved: SingleObjective = {
         name: 'moved',
         options: {},
         perturb: (_model, { inputs }) => add(inputs, 1),
@@ -255,7 +255,7 @@ describe('withTerms', () => {
     const margin = routerMargin({ weight: 1 });
     expect(() => withTerms(standard(), [])).toThrow('withTerms: terms must hold at least one term');
     expect(() => withTerms(standard(), [margin, margin])).toThrow('withTerms: terms must have different names');
-    expect(() => withTerms({} as never, [margin])).toThrow('withTerms: objective must be an Objective');
+    expect(() => withTerms({} as never, [margin])).toThrow('withTerms: objective must be an objective of one step');
     withToy(({ model }) => {
       const objective = withTerms(standard(), [{ ...margin, name: 'ce' }]);
       const batch = batchOf([[0, 0]], [0]);

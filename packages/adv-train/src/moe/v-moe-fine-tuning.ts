@@ -3,7 +3,7 @@ import '../gradients.js';
 import { type Scalar, type Tensor, add, clipByValue, grad, mul, sign, tidy } from '@tensorflow/tfjs-core';
 import { type Bounds, type MoeModel, type Rng, expectArgument, expectInteger, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
 import { classificationLoss, crossEntropy } from '../objectives/classification-loss.js';
-import type { Objective, TrainingBatch } from '../objectives/objective.js';
+import type { SingleObjective, TrainingBatch } from '../objectives/objective.js';
 
 const VARIANTS = ['released', 'fixed'] as const;
 
@@ -40,7 +40,7 @@ export type VMoeFineTuningRecord = Required<VMoeFineTuningOptions>;
  * @example
  * const objective = vmoeAdversarialFineTuning({ eps: 8 / 255, steps: 3, variant: 'fixed' });
  */
-export function vmoeAdversarialFineTuning(options: VMoeFineTuningOptions): Objective<VMoeFineTuningRecord> {
+export function vmoeAdversarialFineTuning(options: VMoeFineTuningOptions): SingleObjective<VMoeFineTuningRecord> {
   expectKnownKeys('vmoeAdversarialFineTuning', options, ['eps', 'variant', 'steps', 'attackAux', 'bounds']);
   const { eps, variant, steps = 40, attackAux = false, bounds = [0, 1] } = options;
   expectNumber('vmoeAdversarialFineTuning', 'eps', eps, 0);
@@ -71,6 +71,6 @@ export function vmoeAdversarialFineTuning(options: VMoeFineTuningOptions): Objec
         }
         return inputs;
       }),
-    loss: (model, inputs, { labels }, { batchRng }) => classificationLoss(model, inputs, labels, batchRng.stream('forward')),
+    loss: (model, inputs, { labels }, { batchRng }) => classificationLoss(model, inputs, labels, batchRng.stream('forward'), { labelSmoothing: 0, auxWeight: 1 }),
   };
 }

@@ -1,7 +1,7 @@
 // Shapes: B batch.
 import { type Scalar, type Tensor, add, clone, concat, slice, tidy } from '@tensorflow/tfjs-core';
 import { type MoeModel, expectArgument } from '@moe/core';
-import type { Objective } from '../objectives/objective.js';
+import type { SingleObjective } from '../objectives/objective.js';
 import type { ObjectiveTerm } from './objective-term.js';
 
 /** What of an objective with terms is recorded. */
@@ -30,8 +30,8 @@ const part = (stacked: Tensor, rows: number, i: number): Tensor => slice(stacked
  * @example
  * const objective = withTerms(pgdAdversarial({ attack, batchNorm: 'running' }), [routerKl(), routerMargin({ weight: 0.1 })]);
  */
-export function withTerms(objective: Objective, terms: readonly ObjectiveTerm[]): Objective<WithTermsRecord> {
-  expectArgument('withTerms', 'objective', typeof objective?.loss === 'function', 'be an Objective', objective);
+export function withTerms(objective: SingleObjective, terms: readonly ObjectiveTerm[]): SingleObjective<WithTermsRecord> {
+  expectArgument('withTerms', 'objective', typeof objective?.loss === 'function', 'be an objective of one step', objective);
   expectArgument('withTerms', 'terms', Array.isArray(terms) && terms.length > 0 && terms.every((term) => typeof term?.loss === 'function'), 'hold at least one term', terms);
   const names = terms.map(({ name }) => name);
   expectArgument('withTerms', 'terms', new Set(names).size === names.length, 'have different names', names);

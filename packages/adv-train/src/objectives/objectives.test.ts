@@ -7,16 +7,15 @@ import { describe, expect, it } from 'vitest';
 import { sgd } from '../optimizers/sgd.js';
 import { plainModel } from '../plain-model.js';
 import { constant } from '../schedules/constant.js';
+import { objectiveContext as context } from '../testing/context.js';
 import { tinyBatches } from '../testing/data.js';
 import { linearModel, mlp, moeMlp } from '../testing/models.js';
 import { tinyRun } from '../testing/tiny-run.js';
 import type { TrainOptions } from '../train-options.js';
+import type { AttackBatchNorm } from './attacked-inputs.js';
 import { crossEntropy } from './classification-loss.js';
-import type { ObjectiveContext } from './objective.js';
-import { type AttackBatchNorm, pgdAdversarial } from './pgd-adversarial.js';
+import { pgdAdversarial } from './pgd-adversarial.js';
 import { standard } from './standard.js';
-
-const context = (): ObjectiveContext => ({ exampleRng: createRng(1), batchRng: createRng(2) });
 
 /** An attack that only watches, and returns the inputs. */
 const watching = (watch: (...args: Parameters<Attack['perturb']>) => void): Attack => ({
@@ -38,6 +37,15 @@ describe('crossEntropy', () => {
 
   it('has the gradient (softmax − one-hot) / B, as central differences say', () => {
     expectGradient((x) => crossEntropy(x as never, tensor1d([2, 0], 'int32')), tensor2d([[0.5, -1, 0.2], [0, 0.1, 2]]));
+  });
+
+  it('with smoothing is the hand-worked value, and has the gradient that central differences confirm', () => {
+    // t = (.9 + .1/2, .1/2) for label 0, log softmax = (−ln 4/3, −ln 4)
+    expect(crossEntropy(tensor2d([[Math.log(3), 0]]), tensor1d([0], 'int32'), { labelSmoothing: 0.1 })).toBeAllClose(0.95 * Math.log(4 / 3) + 0.05 * Math.log(4));
+    // Every share alike, whatever the label.
+    expect(crossEntropy(tensor2d([[Math.log(3), 0]]), tensor1d([0], 'int32'), { labelSmoothing: 1 })).toBeAllClose((Math.log(4 / 3) + Math.log(4)) / 2);
+    expectGradient((x) => crossEntropy(x as never, tensor1d([2, 0], 'int32'), { labelSmoothing: 0.3 }), tensor2d([[0.5, -1, 0.2], [0, 0.1, 2]]));
+    expect(() => crossEntropy(tensor2d([[1, 2]]), tensor1d([0], 'int32'), { labelSmoothing: 2 })).toThrow('crossEntropy: labelSmoothing must be a finite number in [0, 1], got 2.');
   });
 
   it('refuses shapes that disagree', () => {
@@ -69,6 +77,22 @@ describe('pgdAdversarial', () => {
     expect(actual.grads[target.weights[0]!.variable.name]!).toBeAllClose(dw!, { rtol: 1e-3, atol: 1e-5 });
     expect(actual.grads[target.weights[1]!.variable.name]!).toBeAllClose(db!, { rtol: 1e-3, atol: 1e-5 });
     target.dispose();
+  });
+
+  it('weighs the balance losses of the attacked batch', async () => {
+    const attack = pgd({ eps: 0.1, steps: 2, goal: 'maxLoss' });
+    const termsWith = async (auxWeight: number) => {
+      const target = moeMlp(1);
+      const { history } = await tinyRun(target, { objective: pgdAdversarial({ attack, batchNorm: 'running', auxWeight }), epochs: 1, batchesPerEpoch: 1 });
+      target.dispose();
+      return history.epochs[0]!;
+    };
+    const [once, thrice, never] = [await termsWith(1), await termsWith(3), await termsWith(0)];
+    expect(once.terms.aux).toBeGreaterThan(0);
+    expect(thrice.terms.aux).toBeAllClose(3 * once.terms.aux!);
+    expect(thrice.loss).toBeAllClose(once.loss + 2 * once.terms.aux!);
+    expect(never.terms.aux).toBe(0);
+    expect(never.routing[0]!.auxLoss).toBe(once.routing[0]!.auxLoss);
   });
 
   it('is, at eps 0, standard training bit for bit', async () => {
