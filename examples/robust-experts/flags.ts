@@ -66,6 +66,8 @@ export const FLAGS: readonly Flag[] = [
   { flag: 'audit', value: 'N', path: ['evaluation', 'audit', 'images'], parse: number, help: 'images for AutoAttack on the deployed model and on its best expert' },
   { flag: 'audit-routing', value: 'N', path: ['evaluation', 'audit', 'routingImages'], parse: number, help: 'images for attacks on routing' },
   { flag: 'auto-attack', value: 'NAME', path: ['evaluation', 'audit', 'autoAttack'], parse: text, help: 'quick or standard' },
+  { flag: 'legacy', value: 'N', path: ['evaluation', 'legacy', 'images'], parse: number, help: 'images for AutoPGD scored in training mode, as the paper did' },
+  { flag: 'legacy-batch-sizes', value: 'A,B,…', path: ['evaluation', 'legacy', 'batchSizes'], parse: (value) => list(value).map(number), help: 'batch sizes of these scores (256 and 1 in the paper)' },
   { flag: 'probe', value: 'N', path: ['evaluation', 'probe'], parse: orNull(number), help: 'images for routing, confusion, other k and maps of gates; none for none' },
   { flag: 'seed', value: 'N', path: ['seed'], parse: number, help: 'seed of everything random' },
   { flag: 'backend', value: 'NAME', path: ['backend'], parse: text, help: 'engine: auto, tensorflow, wasm or cpu' },

@@ -88,7 +88,7 @@ export const configSchema = z.strictObject({
     /** Images for AutoAttack on the deployed model and its best expert, and for attacks on routing; null for none of these. */
     audit: z.strictObject({ images: positive, routingImages: positive.default(32), autoAttack: z.enum(['quick', 'standard']).default('quick') }).nullable().default(null),
     /** Images for the paper's train-mode AutoPGD, in batches of these sizes; null for none. */
-    legacy: z.strictObject({ images: positive, batchSizes: z.array(positive).min(1) }).nullable().default(null),
+    legacy: z.strictObject({ images: positive, batchSizes: z.array(positive).min(1).default([256, 1]) }).nullable().default(null),
     /** Images for routing histograms, confusion, other k, and maps of gates; null for none. */
     probe: positive.nullable().default(null),
   }),

@@ -46,6 +46,15 @@ export function sweepTable(runs: readonly Run[], finished: ReadonlyMap<string, R
 }
 
 const REDRAW_MS = 1000;
+/** Header, rule, and a line to spare. */
+const FRAME_LINES = 4;
+
+/** So many runs at most, with the one at `index` among them. */
+function around(runs: readonly Run[], index: number, most: number): readonly Run[] {
+  const count = Math.max(1, most);
+  const start = Math.max(0, Math.min(runs.length - count, index - Math.floor(count / 2)));
+  return runs.slice(start, start + count);
+}
 
 /** The table, kept up to date on stderr: drawn over itself on a terminal; elsewhere a line for each run that starts or ends, and one every ten seconds. */
 export class SweepTable {
@@ -76,8 +85,10 @@ export class SweepTable {
     this.#draw(true);
   }
 
+  /** Leaves the screen to the final table. */
   stop(): void {
-    this.#draw(true);
+    if (this.#lines > 0) process.stderr.write(`\u001B[${this.#lines}A\u001B[J`);
+    this.#lines = 0;
   }
 
   #rowOf(name: string): ProgressSink {
@@ -87,7 +98,7 @@ export class SweepTable {
     const show = (text: string): void => {
       const done = finished + [...running.values()].reduce((sum, part) => sum + part, 0);
       const left = done > earlier ? formatSeconds((((total - done) / (done - earlier)) * (Date.now() - started)) / 1000) : '…';
-      this.#status.set(name, `${((100 * done) / total).toFixed(0)} %, ${left} left, ${text}`);
+      this.#status.set(name, `${((100 * done) / total).toFixed(0)} %, ${left} left ${text.split(',')[0]}`.trimEnd());
       this.#draw(false);
     };
     return {
@@ -110,8 +121,11 @@ export class SweepTable {
   #draw(now: boolean): void {
     if (!process.stderr.isTTY || (!now && Date.now() - this.#last < REDRAW_MS)) return;
     this.#last = Date.now();
-    const text = sweepTable(this.#runs, this.#finished, this.#status).toText();
-    process.stderr.write(`${this.#lines > 0 ? `\u001B[${this.#lines}A\u001B[J` : ''}${text}\n`);
-    this.#lines = text.split('\n').length;
+    const { columns, rows } = process.stderr;
+    const visible = around(this.#runs, this.#runs.findIndex(({ name }) => this.#status.has(name)), rows - FRAME_LINES);
+    // A line that the terminal breaks would count twice when the table is drawn over.
+    const lines = sweepTable(visible, this.#finished, this.#status).toText().split('\n').slice(-(visible.length + 2)).map((line) => line.slice(0, columns - 1));
+    process.stderr.write(`${this.#lines > 0 ? `\u001B[${this.#lines}A\u001B[J` : ''}${lines.join('\n')}\n`);
+    this.#lines = lines.length;
   }
 }

@@ -45,6 +45,7 @@ export async function trainModel(name: ModelName, { config, folder, signal, onPr
     signal,
     onEvent: (event) => {
       if (event.type === 'step') onProgress((event.epoch * batchesPerEpoch + event.step + 1) / (epochs * batchesPerEpoch), `train ${name}, epoch ${event.epoch + 1} of ${epochs}, loss ${event.loss.toFixed(2)}`);
+      if (event.type === 'alarm') log(`${name}: ${event.finding.kind} in ${event.finding.layer} in epoch ${event.epoch + 1}`);
       if (event.type === 'epoch') log(`${name}: epoch ${event.record.epoch + 1} of ${epochs}, loss ${event.record.loss.toFixed(3)}, accuracy under the training attack ${(100 * event.record.accuracy).toFixed(1)} %`);
     },
   });
