@@ -15,7 +15,7 @@ import {
 } from '@moe/report';
 import { isDense, pathLabel } from './jobs.js';
 import type { Results } from './results.js';
-import { type PathSummary, fixedLayer, gatedOf, summarise } from './summary.js';
+import { type PathSummary, fixedLayer, gatedOf, normalised, summarise } from './summary.js';
 
 const estimate = (successes: number, images: number): string => {
   const { low, high } = wilsonInterval(successes, images);
@@ -92,7 +92,7 @@ function routingFigures(results: Results): Figure[] {
         title: `${model}: share of training images per expert (${layer})`,
         times: history.epochs.map(({ epoch }) => epoch + 1),
         names: experts,
-        shares: history.epochs.map((epoch) => epoch.routing.find((record) => record.layer === layer)!.usage),
+        shares: history.epochs.map((epoch) => normalised(epoch.routing.find((record) => record.layer === layer)!.usage)),
         xTitle: 'epoch',
       }),
     ];

@@ -38,6 +38,12 @@ export function fixedLayer(moeLayers: readonly string[], { evaluation: { fixedLa
   return wanted;
 }
 
+/** Shares that sum to 1, of rows that several experts may serve. */
+export function normalised(usage: readonly number[]): number[] {
+  const total = usage.reduce((a, b) => a + b, 0);
+  return usage.map((share) => share / total);
+}
+
 /** Share of test images per expert in the layer whose experts are fixed. */
 export function expertShares(results: Results, model: ModelName): readonly number[] | undefined {
   const layers = results.training.find((record) => record.model === model)!.moeLayers;

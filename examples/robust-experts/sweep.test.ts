@@ -12,7 +12,7 @@ const program = (file: string, ...args: string[]) => spawnSync(process.execPath,
 const out = join(root, 'out');
 const published = join(root, 'published');
 const sweep = (...args: string[]) =>
-  program('main.ts', ...'--preset headline --scale toy --only dense,2nd-block-entropy --experts 2 --depth 10 --at layer4.0 --width 2 --train-images 32 --test-images 4 --backend wasm'.split(' '), '--out', out, '--publish', published, ...args);
+  program('main.ts', ...'--preset headline --scale toy --only dense,2nd-block-entropy --experts 2 --top-k 2 --depth 10 --at layer4.0 --width 2 --train-images 32 --test-images 4 --backend wasm'.split(' '), '--out', out, '--publish', published, ...args);
 
 describe('a sweep', () => {
   it('does every run in a folder of its own and publishes the small files', () => {

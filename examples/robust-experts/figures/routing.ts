@@ -1,7 +1,7 @@
 // Robust Experts, routing statistics: histograms of gates, classes by expert, collapse over the epochs.
 import { type Figure, type ReportSection, heatMap, lineChart, shareOverTime, table } from '@moe/report';
 import { isDense } from '../jobs.js';
-import { expertShares, fixedLayer, gatedOf } from '../summary.js';
+import { expertShares, fixedLayer, gatedOf, normalised } from '../summary.js';
 import { type FinishedRun, label } from './load.js';
 
 const BINS = 10;
@@ -79,7 +79,7 @@ export const livingExperts = (shares: readonly number[]): number => shares.filte
 export function collapseSection(runs: readonly FinishedRun[]): ReportSection {
   const rows = moe(runs).map((run) => {
     const layer = layerOf(run);
-    const usage = trainingOf(run).history.epochs.map(({ epoch, routing }) => ({ epoch: epoch + 1, shares: routing.find((record) => record.layer === layer)!.usage }));
+    const usage = trainingOf(run).history.epochs.map(({ epoch, routing }) => ({ epoch: epoch + 1, shares: normalised(routing.find((record) => record.layer === layer)!.usage) }));
     return { run, layer, usage, test: expertShares(run.results, run.model) };
   });
   const figures = rows.map(({ run, layer, usage }) =>
