@@ -23,7 +23,7 @@ export interface DualModel extends MoeModel {
 }
 
 /** Logits of a mixture: of probabilities `ln((1 − α) softmax(s) + α softmax(r))`, of logits `(1 − α) s + α r`. */
-function mixLogits({ alpha, combine }: Pick<DualModel, 'alpha' | 'combine'>, standard: Tensor2D, robust: Tensor2D): Tensor2D {
+export function mixLogits({ alpha, combine }: Pick<DualModel, 'alpha' | 'combine'>, standard: Tensor2D, robust: Tensor2D): Tensor2D {
   return tidy(() => {
     if (combine === 'logits') return add(mul(standard, 1 - alpha), mul(robust, alpha)) as Tensor2D;
     if (alpha === 0 || alpha === 1) return logSoftmax(alpha === 0 ? standard : robust);

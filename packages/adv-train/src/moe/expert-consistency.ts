@@ -1,10 +1,10 @@
 // Shapes: B batch, M classes.
-import { type Scalar, type Tensor, addN, mul, tidy } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, addN, mean, mul, tidy } from '@tensorflow/tfjs-core';
 import { type Attack, type MoeModel, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
 import { type AttackRecord, attackRecord, expectTrainingAttack } from '../objectives/attacked-inputs.js';
+import { klDivergence } from '../objectives/kl-divergence.js';
 import type { ObjectiveContext, TrainingBatch } from '../objectives/objective.js';
 import { attacked } from './attacked.js';
-import { divergence } from './divergence.js';
 import { type ExpertChoice, copyFn, countCopies, expertCopies, steer } from './expert-copies.js';
 import type { ObjectiveTerm } from './objective-term.js';
 import { secondPass } from './routing-pairs.js';
@@ -48,7 +48,7 @@ function consistencyLoss(plan: ConsistencyPlan, model: MoeModel, batch: Training
     copiesOf(plan, model, batch, context).map((copy, i) => {
       const experts = steer(model, copy, batch.ids.length, Array.from(batch.ids.keys()));
       const logits = (inputs: Tensor) => (plan.training ? secondPass(model, inputs, context, { experts }) : model.forward(inputs, { experts })).logits;
-      return divergence(logits(batch.inputs), logits(views[i]!));
+      return mean(klDivergence(logits(batch.inputs), logits(views[i]!))) as Scalar;
     }),
   );
 }

@@ -4,17 +4,23 @@ import { pgd } from '@moe/attacks';
 import { type ForwardOptions, type MoeModel, createRng } from '@moe/core';
 import { expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
-import type { SingleObjective, TrainingBatch } from '../objectives/objective.js';
+import type { Objective, ObjectiveStep, TrainingBatch } from '../objectives/objective.js';
+import { objectiveSteps } from '../objectives/objective.js';
 import { pgdAdversarial } from '../objectives/pgd-adversarial.js';
+import { standard } from '../objectives/standard.js';
 import { sgd } from '../optimizers/sgd.js';
 import { shifting } from '../testing/attacks.js';
+import { objectiveContext } from '../testing/context.js';
+import { tinyBatches } from '../testing/data.js';
 import type { TestModel } from '../testing/models.js';
 import { memoryStore } from '../testing/store.js';
 import { tinyRun } from '../testing/tiny-run.js';
 import { toyMoe } from '../testing/toy-moe.js';
-import { objectiveContext } from '../testing/context.js';
 import { gradientsOf } from '../testing/weight-gradients.js';
+import { advMoe } from './adv-moe.js';
 import { dualModel, dualWeights } from './dual-model.js';
+import { jtdMoe } from './jtd-moe.js';
+import { isRouterWeight } from './router-weights.js';
 import { rtEr } from './rt-er.js';
 import { vmoeAdversarialFineTuning } from './v-moe-fine-tuning.js';
 
@@ -23,6 +29,7 @@ const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
 const lossOfOne = (z: number): number => Math.log1p(Math.exp(-z));
 const still = shifting(0);
 const attack = pgd({ eps: 0.1, steps: 2, goal: 'maxLoss' });
+const kl = pgd({ eps: 0.1, steps: 2, loss: 'kl', start: 'normal', goal: 'lastStep' });
 
 /** Two numbers in, expert 0 where the first is above 0: (a, b) → (a, b), or (0, a). */
 const tiny = (): TestModel => toyMoe({ router: [[2, 0], [0, 0]], experts: [[[1, 0], [0, 1]], [[0, 1], [0, 0]]] });
@@ -53,18 +60,22 @@ function batchOf(rows: readonly (readonly number[])[], labels: readonly number[]
 }
 
 /** Loss of one step of an objective, and its gradients by weight. */
-function lossOf(target: TestModel, objective: SingleObjective, batch: TrainingBatch) {
-  const { perturb, loss } = objective;
-  const context = objectiveContext();
+function lossOf(target: TestModel, objective: Objective, batch: TrainingBatch, step = 0) {
+  const { perturb, loss } = objectiveSteps(objective)[step]!;
+  const context = objectiveContext({ weights: target.weights });
   const inputs = perturb?.(target.model, batch, context) ?? batch.inputs;
   const { total, terms } = loss(target.model, inputs, batch, context);
   const gradients = target.weights.length === 0 ? {} : gradientsOf(target, () => loss(target.model, inputs, batch, context).total);
   return { total: total.dataSync()[0]!, terms: Object.fromEntries(Object.entries(terms).map(([name, term]) => [name, term.dataSync()[0]!])), gradients };
 }
 
-const METHODS: readonly [string, () => TestModel, SingleObjective, readonly string[]][] = [
-  ...(['paper', 'released', 'fixed'] as const).map((variant): [string, () => TestModel, SingleObjective, string[]] => [`rtEr, ${variant}`, () => random(1), rtEr({ attack, variant }), ['ce', 'aux', 'expert-consistency']]),
-  ['vmoeAdversarialFineTuning', () => random(1), vmoeAdversarialFineTuning({ eps: 0.1, steps: 2, variant: 'fixed', attackAux: true }), ['ce', 'aux']],
+// Other variants are in moe.contract.test.ts.
+const METHODS: readonly [string, () => TestModel, Objective, readonly string[]][] = [
+  ['rtEr, released', () => random(1), rtEr({ attack, variant: 'released' }), ['ce', 'aux', 'expert-consistency']],
+  ['rtEr, fixed', () => random(1), rtEr({ attack, variant: 'fixed' }), ['ce', 'aux', 'expert-consistency']],
+  ['advMoe, paper', () => random(1), advMoe({ attack: kl, variant: 'paper' }), ['ce', 'kl', 'aux', 'router-aux', 'router-ce', 'router-kl']],
+  ['advMoe, fixed', () => random(1), advMoe({ attack: kl, variant: 'fixed' }), ['ce', 'kl', 'aux', 'router-aux', 'router-ce', 'router-kl', 'gate-kl']],
+  ['jtdMoe', () => dual(1).target, jtdMoe({ attack }), ['ce', 'aux', 'expert-consistency', 'dual-ce', 'dual-aux']],
 ];
 
 describe.each(METHODS)('%s', (_, make, objective, terms) => {
@@ -93,11 +104,14 @@ describe.each(METHODS)('%s', (_, make, objective, terms) => {
     const target = make();
     tidy(() => {
       const batch = batchOf([[0.02, 0.5, 0.98, 0.3], [0.6, 0.4, 0.2, 0.95]], [0, 1]);
-      const made = expectTensorsKept(1, () => objective.perturb!(target.model, batch, objectiveContext()));
-      const [clean, moved] = [batch.inputs.dataSync(), made.dataSync()];
-      expect(moved.length % clean.length).toBe(0);
-      expect(moved).toBeWithin(0, 1);
-      moved.forEach((value, i) => expect(Math.abs(value - clean[i % clean.length]!)).toBeWithin(0, 0.1 + 1e-6));
+      for (const { perturb } of objectiveSteps(objective)) {
+        if (perturb === undefined) continue;
+        const made = expectTensorsKept(1, () => perturb(target.model, batch, objectiveContext({ weights: target.weights })));
+        const [clean, moved] = [batch.inputs.dataSync(), made.dataSync()];
+        expect(moved.length % clean.length).toBe(0);
+        expect(moved).toBeWithin(0, 1);
+        moved.forEach((value, i) => expect(Math.abs(value - clean[i % clean.length]!)).toBeWithin(0, 0.1 + 1e-6));
+      }
     });
     target.dispose();
   });
@@ -154,6 +168,76 @@ describe('rtEr', () => {
   });
 });
 
+describe('advMoe', () => {
+  it('moves the routers in the second step and all else in the first', async () => {
+    const target = random(1);
+    const before = target.values();
+    const objective = advMoe({ attack: kl, variant: 'paper' });
+    const only = (step: number): Objective => ({ ...objective, steps: [objective.steps[step]!] });
+    const movedBy = async (step: number): Promise<string[]> => {
+      const start = target.values();
+      await tinyRun(target, { objective: only(step), optimizer: sgd(), batchesPerEpoch: 1, epochs: 1, data: tinyBatches(12, 12) });
+      const end = target.values();
+      return Object.keys(before).filter((name) => String(start[name]) !== String(end[name]));
+    };
+    expect(await movedBy(0)).toEqual(['moe/expert0/kernel', 'moe/expert1/kernel']);
+    expect(await movedBy(1)).toEqual(['moe/router/kernel']);
+    target.dispose();
+  });
+
+  it('is cross-entropy where nothing is attacked', () => {
+    const target = tiny();
+    tidy(() => {
+      const batch = batchOf([[0.5, 0.3], [-0.4, 0.2]], [1, 0]);
+      const first = lossOf(target, advMoe({ attack: still, variant: 'fixed' }), batch);
+      const plain = lossOf(target, standard(), batch);
+      expect(first.total).toBeAllClose(plain.total);
+      expect(first.terms['kl']).toBe(0);
+      const second = lossOf(target, advMoe({ attack: still, variant: 'fixed' }), batch, 1);
+      expect(second.terms).toMatchObject({ 'router-kl': 0, 'gate-kl': 0, 'router-ce': first.terms['ce'] });
+    });
+    target.dispose();
+  });
+
+  it('teaches the router as released to sort by class: the hand-worked loss and gradient', () => {
+    const target = tiny();
+    tidy(() => {
+      // Classes 0 … 3 and two experts; gates (σ(1), σ(−1)); expert 3 mod 2 = 1 is wanted.
+      const { terms, gradients } = lossOf(target, advMoe({ attack: shifting(-0.25), variant: 'released', beta: 2, labelWeight: 3 }), batchOf([[0.5, 0.3]], [1]), 1);
+      const coins = (p: number, q: number): number => p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q));
+      expect(terms['router-label']).toBeAllClose(3 * lossOfOne(-1), { rtol: 1e-4 });
+      expect(terms['gate-kl']).toBeAllClose(2 * coins(sigmoid(1), sigmoid(0.5)), { rtol: 1e-4 });
+      // No expert is reached by the label loss.
+      expect(Object.entries(gradients).filter(([, slopes]) => slopes.some((slope) => slope !== 0)).map(([name]) => name)).toEqual(['moe/router/kernel']);
+      const alone = lossOf(target, advMoe({ attack: still, variant: 'released', beta: 0, labelWeight: 3 }), batchOf([[0.5, 0.3]], [1]), 1).gradients['moe/router/kernel']!;
+      const [g] = [sigmoid(1)];
+      expect(alone[0]!).toBeAllClose(0.5 * (3 * g + 0.2 * (2 * g - 1) * g * (1 - g)), { rtol: 1e-4 });
+    });
+    target.dispose();
+  });
+
+  it('attacks classes and gates together', () => {
+    // Classes see b alone, gates a alone: an attack on both moves both.
+    const target = toyMoe({ router: [[2, 0], [0, 0]], experts: [[[0, 0], [1, 0]], [[0, 0], [1, 0]]] });
+    tidy(() => {
+      const batch = batchOf([[0.5, 0.5]], [0]);
+      const { perturb } = objectiveSteps(advMoe({ attack: kl, variant: 'paper' }))[0]!;
+      const moved = perturb!(target.model, batch, objectiveContext()).dataSync();
+      moved.forEach((value) => expect(Math.abs(value - 0.5)).toBeAllClose(0.1, { atol: 1e-3 }));
+    });
+    target.dispose();
+  });
+
+  it('asks which weights are routers if none is', async () => {
+    const target = random(1);
+    const renamed = { ...target, weights: target.weights.map((weight) => ({ ...weight, name: weight.name.replace('router', 'gating') })) };
+    await expect(tinyRun(renamed, { objective: advMoe({ attack: kl, variant: 'paper' }) })).rejects.toThrow(/advMoe: routerWeights must hold for a trainable weight, got .*gating/);
+    await tinyRun(renamed, { objective: advMoe({ attack: kl, variant: 'paper', routerWeights: (name) => name.includes('gating') }), epochs: 1 });
+    expect(['layer4.0/router/kernel', 'gate/kernel', 'layer4.0/expert1/conv1/kernel', 'router/kernel'].map(isRouterWeight)).toEqual([true, true, false, false]);
+    target.dispose();
+  });
+});
+
 describe('dualModel', () => {
   const logitsOf = (alpha: number, combine: 'probabilities' | 'logits'): number[] => {
     const [a, b] = [toyMoe({ router: [[1, 0]], experts: [[[1, 0]], [[0, 0]]] }), toyMoe({ router: [[1, 0]], experts: [[[0, 3]], [[0, 0]]] })];
@@ -191,6 +275,45 @@ describe('dualModel', () => {
   });
 });
 
+describe('jtdMoe', () => {
+  it('moves the robust part in its first step and the standard part in its second', async () => {
+    const { target } = dual(1);
+    const objective = jtdMoe({ attack });
+    const movedBy = async (step: number): Promise<Set<string>> => {
+      const start = target.values();
+      await tinyRun(target, { objective: { ...objective, steps: [objective.steps[step]!] }, batchesPerEpoch: 1, epochs: 1, data: tinyBatches(12, 12) });
+      const end = target.values();
+      return new Set(Object.keys(start).filter((name) => String(start[name]) !== String(end[name])).map((name) => name.split('/')[0]!));
+    };
+    expect(await movedBy(0)).toEqual(new Set(['robust']));
+    expect(await movedBy(1)).toEqual(new Set(['standard']));
+    target.dispose();
+  });
+
+  it('has the loss of the mixture, and the sum over all experts of the robust part', () => {
+    const { target, robust } = dual(2, 0);
+    tidy(() => {
+      const batch = batchOf([[0.1, 0.2, 0.3, 0.4], [0.9, 0.1, 0.5, 0.2]], [0, 1]);
+      const expected = lossOf({ ...robust, weights: [] }, rtEr({ attack, variant: 'paper' }), batch).terms['ce']!;
+      const first = lossOf(target, jtdMoe({ attack, beta: 1 }), batch);
+      expect(first.terms['ce']).toBeAllClose(expected);
+      const logits = target.model.forward(batch.inputs).logits.dataSync();
+      expect(lossOf(target, jtdMoe({ attack }), batch, 1).terms['dual-ce']).toBeAllClose(
+        -(logits[0]! + logits[3]!) / 2,
+        { rtol: 1e-4 },
+      );
+      expect(lossOf(target, jtdMoe({ attack: still, beta: 1 }), batch).terms['expert-consistency']).toBe(0);
+    });
+    target.dispose();
+  });
+
+  it('refuses a model that is not dual', () => {
+    const target = random(1);
+    tidy(() => void expect(() => lossOf(target, jtdMoe({ attack }), batchOf([[0.1, 0.2, 0.3, 0.4]], [0]))).toThrow("jtdMoe: model must be a dual model, got 'another'. Make one with dualModel(standard, robust)."));
+    target.dispose();
+  });
+});
+
 describe('vmoeAdversarialFineTuning', () => {
   /** Logits (0, w·x) with a balance loss that is made of x. */
   const linear = (w: readonly number[], aux: (x: ReturnType<typeof tensor2d>) => Scalar): MoeModel => ({
@@ -202,7 +325,7 @@ describe('vmoeAdversarialFineTuning', () => {
   });
   const batch = () => batchOf([[0.5, 0.5, 0.02]], [1]);
   const perturbed = (model: MoeModel, options: Parameters<typeof vmoeAdversarialFineTuning>[0]): number[] =>
-    tidy(() => Array.from(vmoeAdversarialFineTuning(options).perturb!(model, batch(), objectiveContext()).dataSync()));
+    tidy(() => Array.from((vmoeAdversarialFineTuning(options) as ObjectiveStep).perturb!(model, batch(), objectiveContext()).dataSync()));
 
   it('goes the whole way along the sign, beyond the bounds only as released', () => {
     const model = linear([2, -1, 3], () => scalar(0));
@@ -235,6 +358,8 @@ describe('vmoeAdversarialFineTuning', () => {
 describe('options of methods', () => {
   it('are refused by name, rule and value', () => {
     expect(() => rtEr({ attack } as never)).toThrow("rtEr: variant must be one of 'paper', 'released', 'fixed', got undefined.");
+    expect(() => advMoe({ attack: pgd({ eps: 0.1 }), variant: 'paper' })).toThrow("advMoe: attack.options.goal must not be 'misclassify'");
+    expect(() => jtdMoe({ attack, beta: -1 })).toThrow('jtdMoe: beta must be a finite number ≥ 0, got -1.');
     expect(() => vmoeAdversarialFineTuning({ eps: 0.1, variant: 'paper' as never })).toThrow("vmoeAdversarialFineTuning: variant must be one of 'released', 'fixed', got 'paper'.");
     expect(() => vmoeAdversarialFineTuning({ eps: 0.1, variant: 'fixed', bounds: [1, 0] })).toThrow('bounds must be [low, high] with low < high, got [1, 0].');
   });

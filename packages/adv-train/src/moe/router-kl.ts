@@ -26,7 +26,7 @@ export interface RouterKlRecord {
 const TINY = 1e-12;
 
 /** Mean over rows of `Σ_e r_e ln(r_e / r'_e)`, summed over layers. */
-function gateDivergence(clean: readonly Routing[], others: readonly Routing[]): Scalar {
+export function gateDivergence(clean: readonly Routing[], others: readonly Routing[]): Scalar {
   return tidy(() =>
     addN(
       clean.map(({ gates }, i) => {

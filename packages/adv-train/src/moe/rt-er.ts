@@ -3,11 +3,11 @@ import { type Scalar, add, scalar, tidy } from '@tensorflow/tfjs-core';
 import { type Attack, type ForwardOptions, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
 import { type AttackRecord, attackRecord, expectTrainingAttack } from '../objectives/attacked-inputs.js';
 import { crossEntropy } from '../objectives/classification-loss.js';
-import type { SingleObjective } from '../objectives/objective.js';
+import type { ObjectiveStep, SingleObjective } from '../objectives/objective.js';
 import { attacked } from './attacked.js';
 import { type ConsistencyPlan, consistencyTerm } from './expert-consistency.js';
 import { forwardRng } from './routing-pairs.js';
-import { withTerms } from './with-terms.js';
+import { stepWithTerms } from './with-terms.js';
 
 const VARIANTS = ['paper', 'released', 'fixed'] as const;
 
@@ -64,9 +64,7 @@ export function rtEr(options: RtErOptions): SingleObjective<RtErRecord> {
   const gate = GATES[variant];
   const training = variant !== 'released';
   const plan: ConsistencyPlan = { caller: 'rtEr', attack, experts: 'second', layers, training };
-  const adversarial: SingleObjective = {
-    name: 'adversarial',
-    options: {},
+  const adversarial: ObjectiveStep = {
     perturb: (model, batch, context) => attacked(attack, (inputs) => tidy(() => model.forward(inputs, { gate }).logits), batch, context, 'attack'),
     loss: (model, inputs, { labels }, context) => {
       const { logits, routing, auxLoss } = model.forward(inputs, { gate, ...(training && { training, rng: forwardRng(context) }) });
@@ -75,5 +73,5 @@ export function rtEr(options: RtErOptions): SingleObjective<RtErRecord> {
       return { total: add(ce, aux) as Scalar, terms: { ce, aux }, logits, routing };
     },
   };
-  return { ...withTerms(adversarial, [consistencyTerm(plan, beta)]), name: 'rt-er', options: { attack: attackRecord(attack), variant, beta, layers: layers ?? null } };
+  return { name: 'rt-er', options: { attack: attackRecord(attack), variant, beta, layers: layers ?? null }, ...stepWithTerms(adversarial, [consistencyTerm(plan, beta)]) };
 }

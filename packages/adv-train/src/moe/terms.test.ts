@@ -4,14 +4,14 @@ import { pgd } from '@moe/attacks';
 import type { MoeModel } from '@moe/core';
 import { expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
-import type { SingleObjective, TrainingBatch } from '../objectives/objective.js';
+import type { ObjectiveStep, TrainingBatch } from '../objectives/objective.js';
 import { pgdAdversarial } from '../objectives/pgd-adversarial.js';
 import { standard } from '../objectives/standard.js';
 import { plainModel } from '../plain-model.js';
 import { shifting } from '../testing/attacks.js';
+import { objectiveContext } from '../testing/context.js';
 import type { TestModel } from '../testing/models.js';
 import { tinyRun } from '../testing/tiny-run.js';
-import { objectiveContext } from '../testing/context.js';
 import { type ToyMoeOptions, toyMoe } from '../testing/toy-moe.js';
 import { expectWeightGradients, gradientsOf } from '../testing/weight-gradients.js';
 import { type ExpertConsistencyOptions, expertConsistency } from './expert-consistency.js';
@@ -230,24 +230,31 @@ describe('prc', () => {
 });
 
 describe('withTerms', () => {
-  it('hands the objective and each term the inputs that it made', () => {
+  it('adds to every step of an objective, and hands each the inputs that it made', () => {
     withToy(({ model }) => {
       const seen: Tensor[] = [];
-      const moved: SingleObjective = {
-        name: 'moved',
-        options: {},
-        perturb: (_model, { inputs }) => add(inputs, 1),
+      const step = (by: number): ObjectiveStep => ({
+        perturb: (_model, { inputs }) => add(inputs, by),
+        displace: (_model, inputs) => (seen.push(inputs), {}),
+        carry: (inputs, gradient) => (seen.push(inputs, gradient), inputs),
+        moves: (name) => name === String(by),
         loss: (on, inputs, batch, context) => (seen.push(inputs), standard().loss(on, inputs, batch, context)),
-      };
-      const objective = withTerms(moved, [routerMargin({ weight: 1 }), routerKl({ attack: kl }), consistency({ experts: 'all' })]);
-      expect(objective.name).toBe('moved+router-margin+router-kl+expert-consistency');
+      });
+      const objective = withTerms({ name: 'two', options: {}, steps: [step(1), step(2)] }, [routerMargin({ weight: 1 }), routerKl({ attack: kl }), consistency({ experts: 'all' })]);
+      expect(objective.name).toBe('two+router-margin+router-kl+expert-consistency');
       expect(JSON.parse(JSON.stringify(objective.options))).toEqual(objective.options);
       const batch = batchOf([[0.5, 0.2]], [0]);
-      const stacked = objective.perturb!(model, batch, objectiveContext());
-      expect(stacked.shape).toEqual([1 + 0 + 1 + 2, 2]);
-      objective.loss(model, stacked, batch, objectiveContext());
-      expect(seen).toHaveLength(1);
-      expect(seen[0]!).toBeAllClose([1.5, 1.2]);
+      const steps = 'steps' in objective ? objective.steps : [];
+      expect(steps).toHaveLength(2);
+      steps.forEach((each, i) => {
+        const stacked = each.perturb!(model, batch, objectiveContext());
+        expect(stacked.shape).toEqual([1 + 0 + 1 + 2, 2]);
+        each.displace!(model, stacked, batch, objectiveContext());
+        each.loss(model, stacked, batch, objectiveContext());
+        each.carry!(stacked, stacked, batch, objectiveContext());
+        seen.splice(0).forEach((inputs) => expect(inputs).toBeAllClose([1.5 + i, 1.2 + i]));
+        expect([1, 2].map((by) => each.moves!(String(by)))).toEqual([i === 0, i === 1]);
+      });
     });
   });
 
@@ -255,7 +262,7 @@ describe('withTerms', () => {
     const margin = routerMargin({ weight: 1 });
     expect(() => withTerms(standard(), [])).toThrow('withTerms: terms must hold at least one term');
     expect(() => withTerms(standard(), [margin, margin])).toThrow('withTerms: terms must have different names');
-    expect(() => withTerms({} as never, [margin])).toThrow('withTerms: objective must be an objective of one step');
+    expect(() => withTerms({} as never, [margin])).toThrow('withTerms: objective must be an Objective');
     withToy(({ model }) => {
       const objective = withTerms(standard(), [{ ...margin, name: 'ce' }]);
       const batch = batchOf([[0, 0]], [0]);
