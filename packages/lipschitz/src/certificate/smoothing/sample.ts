@@ -6,7 +6,7 @@ import { normalQuantile } from './normal.js';
 import type { SmoothingPlan } from './options.js';
 
 /** What one noisy row was answered with: a class, or a key of a route. */
-export type Answer = number | string;
+type Answer = number | string;
 
 /** Answers for rows that are noisy copies of one input; the promise is awaited after the next batch has been sent. */
 export type Answers = (rows: Tensor, draw: Draw) => Promise<ArrayLike<Answer>>;
