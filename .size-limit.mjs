@@ -11,6 +11,7 @@ export default [
   budget('layers', '22 kB'),
   budget('attacks', '40 kB'),
   budget('adv-train', '14 kB'),
-  budget('lipschitz', '24 kB'),
+  // Bounds, and certificates on them: families that are used one at a time, and shaken out where they are not.
+  budget('lipschitz', '28 kB'),
   budget('report', '30 kB'),
 ];
