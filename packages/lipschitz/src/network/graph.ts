@@ -26,7 +26,7 @@ export interface ElementwiseStep {
 }
 
 /** The sum of two values of one size. */
-export interface SumStep {
+interface SumStep {
   readonly kind: 'sum';
   readonly name: string;
   readonly inputs: readonly [number, number];
