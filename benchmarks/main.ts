@@ -23,6 +23,7 @@ const BENCHMARKS: Readonly<Record<string, { summary: string; takes?: readonly Ex
   dispatch: { summary: 'an MoE layer against one expert over the same rows, on wasm and tensorflow', takes: ['engine'], load: () => import('./dispatch/index.js') },
   layers: { summary: 'ResNet-18 and a vision transformer with experts against the dense networks', takes: ['engine'], load: () => import('./layers/index.js') },
   leaks: { summary: 'what 10,000 steps on the engine tensorflow leave behind', takes: ['filter'], load: () => import('./leaks/index.js') },
+  lipschitz: { summary: 'LipSDP against cvxpy, singular values against NumPy in $MOE_BENCH_PYTHON, smoothing against bare passes', load: () => import('./lipschitz/index.js') },
   pytorch: { summary: 'the engine tensorflow against PyTorch in $MOE_BENCH_PYTHON', load: () => import('./pytorch/index.js') },
   stock: { summary: 'a LayersModel on the engine tensorflow against the kernels and gradients of tfjs alone', load: () => import('./stock/index.js') },
 };

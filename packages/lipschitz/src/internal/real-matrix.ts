@@ -13,7 +13,14 @@ export function rowProduct(a: Float64Array, b: Float64Array, p: number, q: numbe
       const b1 = j + 1 < q ? b0 + k : b0;
       const b2 = j + 2 < q ? b0 + 2 * k : b0;
       const b3 = j + 3 < q ? b0 + 3 * k : b0;
-      let [s00, s01, s02, s03, s10, s11, s12, s13] = [0, 0, 0, 0, 0, 0, 0, 0];
+      let s00 = 0;
+      let s01 = 0;
+      let s02 = 0;
+      let s03 = 0;
+      let s10 = 0;
+      let s11 = 0;
+      let s12 = 0;
+      let s13 = 0;
       for (let t = 0; t < k; t++) {
         const x0 = a[a0 + t]!;
         const x1 = a[a1 + t]!;
@@ -30,12 +37,18 @@ export function rowProduct(a: Float64Array, b: Float64Array, p: number, q: numbe
         s12 += x1 * y2;
         s13 += x1 * y3;
       }
-      const first = [s00, s01, s02, s03];
-      const next = [s10, s11, s12, s13];
-      for (let c = 0; c < 4 && j + c < q; c++) {
-        out[i * q + j + c] = first[c]!;
-        if (second) out[(i + 1) * q + j + c] = next[c]!;
+      const [to, columns] = [i * q + j, q - j];
+      if (second) {
+        const next = to + q;
+        if (columns > 3) out[next + 3] = s13;
+        if (columns > 2) out[next + 2] = s12;
+        if (columns > 1) out[next + 1] = s11;
+        out[next] = s10;
       }
+      if (columns > 3) out[to + 3] = s03;
+      if (columns > 2) out[to + 2] = s02;
+      if (columns > 1) out[to + 1] = s01;
+      out[to] = s00;
     }
   }
   if (symmetric) for (let i = 0; i < p; i++) for (let j = i + 1; j < p; j++) out[i * p + j] = out[j * p + i]!;
@@ -54,13 +67,17 @@ export function transposed(a: Float64Array, rows: number, cols: number): Float64
  * @param firstOf - first column of a row that is not zero, for matrices with a band.
  */
 export function cholesky(a: Float64Array, n: number, firstOf: (row: number) => number = () => 0): boolean {
+  const starts = Int32Array.from({ length: n }, (_, row) => firstOf(row));
   for (let i = 0; i < n; i++) {
     const ri = i * n;
-    const start = firstOf(i);
+    const start = starts[i]!;
     for (let j = start; j <= i; j++) {
       const rj = j * n;
-      const from = Math.max(start, firstOf(j));
-      let [s0, s1, s2, s3] = [0, 0, 0, 0];
+      const from = Math.max(start, starts[j]!);
+      let s0 = 0;
+      let s1 = 0;
+      let s2 = 0;
+      let s3 = 0;
       let k = from;
       for (; k + 3 < j; k += 4) {
         s0 += a[ri + k]! * a[rj + k]!;
@@ -88,7 +105,10 @@ export function solveRows(l: Float64Array, b: Float64Array, m: number, n: number
     const o3 = r + 3 < m ? o0 + 3 * n : o0;
     for (let i = 0; i < n; i++) {
       const row = i * n;
-      let [s0, s1, s2, s3] = [0, 0, 0, 0];
+      let s0 = 0;
+      let s1 = 0;
+      let s2 = 0;
+      let s3 = 0;
       for (let k = 0; k < i; k++) {
         const x = l[row + k]!;
         s0 += x * out[o0 + k]!;
@@ -136,25 +156,28 @@ export function symmetricEigen(matrix: Float64Array, n: number): { values: Float
       all += square;
       if (i !== j) off += square;
     }
-    if (off <= 1e-30 * all) break;
+    if (off <= 1e-28 * all) break;
     for (let p = 0; p < n; p++) {
       for (let q = p + 1; q < n; q++) {
         const apq = a[p * n + q]!;
         if (apq === 0) continue;
         const zeta = (a[q * n + q]! - a[p * n + p]!) / (2 * apq);
-        const t = (zeta >= 0 ? 1 : -1) / (Math.abs(zeta) + Math.hypot(1, zeta));
-        const c = 1 / Math.hypot(1, t);
+        const t = (zeta >= 0 ? 1 : -1) / (Math.abs(zeta) + Math.sqrt(1 + zeta * zeta));
+        const c = 1 / Math.sqrt(1 + t * t);
         const s = c * t;
         for (let k = 0; k < n; k++) {
-          const [x, y] = [a[k * n + p]!, a[k * n + q]!];
+          const x = a[k * n + p]!;
+          const y = a[k * n + q]!;
           a[k * n + p] = c * x - s * y;
           a[k * n + q] = s * x + c * y;
         }
         for (let k = 0; k < n; k++) {
-          const [x, y] = [a[p * n + k]!, a[q * n + k]!];
+          const x = a[p * n + k]!;
+          const y = a[q * n + k]!;
           a[p * n + k] = c * x - s * y;
           a[q * n + k] = s * x + c * y;
-          const [u, v] = [vectors[p * n + k]!, vectors[q * n + k]!];
+          const u = vectors[p * n + k]!;
+          const v = vectors[q * n + k]!;
           vectors[p * n + k] = c * u - s * v;
           vectors[q * n + k] = s * u + c * v;
         }

@@ -4,7 +4,11 @@ export interface Sample {
   gradient(): Float64Array;
 }
 
-const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
 
 /**
  * L-BFGS with a line search that halves steps out of the domain or without enough descent.

@@ -36,7 +36,7 @@ function run({ widths, matrices }: Chain, gram: Float64Array, logs: Float64Array
   for (let i = 0, at = 0; at < logs.length; i++) {
     const n = widths[i + 1]!;
     const next = widths[i + 2]!;
-    const lambda = logs.slice(at, at + n).map(Math.exp);
+    const lambda = logs.slice(at, at + n).map((log) => Math.exp(log));
     at += n;
     const x = new Float64Array(n * n);
     for (let r = 0; r < n; r++) {
