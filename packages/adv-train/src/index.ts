@@ -32,6 +32,7 @@ export { type PgdAdversarialOptions, type PgdAdversarialRecord, pgdAdversarial }
 export { standard } from './objectives/standard.js';
 export { type TradesOptions, type TradesRecord, trades } from './objectives/trades.js';
 export type { Observer } from './observer.js';
+export { type AdamWOptions, adamW } from './optimizers/adam-w.js';
 export { type AdamOptions, adam } from './optimizers/adam.js';
 export type { WeightGroup } from './optimizers/groups.js';
 export type { Optimizer, UpdateContext, WeightUpdate } from './optimizers/optimizer.js';
@@ -40,8 +41,10 @@ export { type OverfittingCheck, type OverfittingGuard, type OverfittingGuardOpti
 export { plainModel } from './plain-model.js';
 export { type ConstantOptions, constant } from './schedules/constant.js';
 export { type CosineOptions, cosine } from './schedules/cosine.js';
+export { type CyclicOptions, cyclic } from './schedules/cyclic.js';
 export { type PiecewiseOptions, piecewise } from './schedules/piecewise.js';
 export { type PolynomialOptions, polynomial } from './schedules/polynomial.js';
 export type { Schedule, ScheduleResolution } from './schedules/schedule.js';
+export { type WarmUpOptions, warmUp } from './schedules/warm-up.js';
 export { type TrainResult, train } from './train.js';
 export type { TrainOptions } from './train-options.js';

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { constant } from './constant.js';
 import { cosine } from './cosine.js';
+import { cyclic } from './cyclic.js';
 import { piecewise } from './piecewise.js';
 import { polynomial } from './polynomial.js';
 import type { Schedule } from './schedule.js';
+import { warmUp } from './warm-up.js';
 
 const rates = (schedule: Schedule, positions: readonly number[], epochs: number): number[] => positions.map((position) => schedule.rate(position, epochs));
 
@@ -64,6 +66,36 @@ describe('constant', () => {
   it('stays', () => {
     expect(rates(constant({ base: 0.3 }), [0, 9.5], 10)).toEqual([0.3, 0.3]);
     expect(() => constant({ base: -1 })).toThrow('constant: base must be a finite number ≥ 0, got -1.');
+  });
+});
+
+describe('cyclic', () => {
+  it('is the triangle of fast adversarial training', () => {
+    // 0 → .2 → 0 over 15 epochs
+    expectRates(rates(cyclic({ base: 0.2 }), [3.75, 7.5, 11.25, 14.9], 15), [0.1, 0.2, 0.1, 0.2 * (0.1 / 7.5)]);
+    expect(cyclic({ base: 0.2 }).rate(0, 15)).toBe(0);
+  });
+
+  it('rises for its share of each cycle, from min', () => {
+    expectRates(rates(cyclic({ base: 3, min: 1, cycles: 2, rise: 0.2 }), [0, 0.5, 1, 3, 5, 6], 10), [1, 2, 3, 2, 1, 3]);
+    expect(() => cyclic({ base: 1, rise: 1 })).toThrow('cyclic: rise must lie in (0, 1), got 1.');
+  });
+});
+
+describe('warmUp', () => {
+  it('is a line to the rate of the schedule that follows', () => {
+    const schedule = warmUp(constant({ base: 0.4 }), { epochs: 4, from: 0.2 });
+    expectRates(rates(schedule, [0, 1.9, 2, 4, 9], 10), [0.2, 0.25, 0.3, 0.4, 0.4]);
+    expectRates(rates(warmUp(constant({ base: 0.4 }), { epochs: 4, per: 'step' }), [1, 2.5], 10), [0.1, 0.25]);
+  });
+
+  it("has the predecessor's steps: 4.5e-5 more each epoch for 20 epochs, 1e-3 to epoch 80, 1e-4 to 119, then 1e-5", () => {
+    const schedule = warmUp(piecewise({ base: 1e-3, milestones: [81, 120] }), { epochs: 20, from: 4.5e-5, to: 9.45e-4 });
+    expectRates(rates(schedule, [0, 1, 19, 20, 80, 81, 119, 120], 150), [4.5e-5, 9e-5, 9e-4, 1e-3, 1e-3, 1e-4, 1e-4, 1e-5]);
+  });
+
+  it('compares the schedule that follows when a run is resumed', () => {
+    expect(warmUp(constant({ base: 0.4 }), { epochs: 4 }).options).toEqual({ epochs: 4, from: 0, per: 'epoch', schedule: { name: 'constant', base: 0.4 } });
   });
 });
 
