@@ -2,6 +2,7 @@ export type { Json } from './checkpoint/fingerprint.js';
 export type { CheckpointStore } from './checkpoint/store.js';
 export { type StoredTensor, type TensorFile, decodeTensors, encodeTensors } from './checkpoint/tensor-file.js';
 export { loadWeights, saveWeights } from './checkpoint/weights.js';
+export type { EmaOptions } from './ema.js';
 export type { TrainEvent } from './events.js';
 export type { EpochRecord, RoutingFinding, RoutingRecord, TrainHistory } from './history.js';
 export type { RouterOf } from './internal/router-shares.js';

@@ -2,6 +2,7 @@ import { type Batch, type Compile, type MoeModel, type Weight, expectArgument, e
 import type { Json } from './checkpoint/fingerprint.js';
 import type { CheckpointStore } from './checkpoint/store.js';
 import { expectWeights } from './checkpoint/weights.js';
+import { type EmaOptions, expectEma } from './ema.js';
 import type { TrainEvent } from './events.js';
 import type { RouterOf } from './internal/router-shares.js';
 import { type RoutingAlarms, expectAlarms } from './moe/routing-alarms.js';
@@ -38,6 +39,12 @@ export interface TrainOptions {
    * @defaultValue 1
    */
   readonly accumulate?: number;
+  /**
+   * A moving average of the weights, moved after each update; training goes on from the weights themselves. Running statistics are not averaged.
+   * Gowal et al. have `{ decay: 0.995, copyFor: 0.025, ramp: true }`, {@link https://arxiv.org/abs/2010.03593 | 2010.03593}.
+   * @defaultValue none
+   */
+  readonly ema?: EmaOptions;
   /** Decides every draw of the attack and of router noise; integer in `[0, 2^53)`. */
   readonly seed: number;
   /** What else decides the run, e.g. data set, batch size, architecture; a checkpoint with another value is refused. @defaultValue {} */
@@ -76,6 +83,7 @@ const KEYS: readonly (keyof TrainOptions)[] = [
   'groups',
   'clipNorm',
   'accumulate',
+  'ema',
   'seed',
   'identity',
   'checkpoint',
@@ -97,7 +105,7 @@ function isObjective(objective: Objective | undefined): boolean {
 /** Checks every option; see `train` for what is thrown. */
 export function checkOptions(options: TrainOptions): void {
   expectKnownKeys('train', options, KEYS);
-  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, groups, clipNorm, accumulate, seed, checkpointEvery, observers = [], alarms = {}, routerWeights, compile } = options;
+  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, groups, clipNorm, accumulate, ema, seed, checkpointEvery, observers = [], alarms = {}, routerWeights, compile } = options;
   expectArgument('train', 'model', typeof model?.forward === 'function', 'be a MoeModel', model, 'Lift a function with plainModel(fn).');
   expectWeights('train', weights);
   const trainable = weights.filter((weight) => weight.trainable);
@@ -116,6 +124,7 @@ export function checkOptions(options: TrainOptions): void {
   if (accumulate !== undefined) expectInteger('train', 'accumulate', accumulate, 1);
   const { length } = objectiveSteps(objective);
   expectArgument('train', 'accumulate', length === 1 || (accumulate ?? 1) === 1, `be 1 for an objective of ${length} steps`, accumulate);
+  if (ema !== undefined) expectEma(ema);
   expectInteger('train', 'seed', seed, 0);
   if (checkpointEvery !== undefined) expectInteger('train', 'checkpointEvery', checkpointEvery, 1);
   expectObservers(observers);
@@ -125,7 +134,7 @@ export function checkOptions(options: TrainOptions): void {
 }
 
 /** Everything about a run that decides its course, as plain JSON. */
-export function fingerprint({ weights, objective, optimizer, groups, clipNorm, accumulate, schedule, epochs, batchesPerEpoch, seed, observers, alarms, identity = {} }: TrainOptions): Json {
+export function fingerprint({ weights, objective, optimizer, groups, clipNorm, accumulate, ema, schedule, epochs, batchesPerEpoch, seed, observers, alarms, identity = {} }: TrainOptions): Json {
   const named = ({ name, options }: { readonly name: string; readonly options: object }): object => ({ name, ...options });
   const value = {
     seed,
@@ -136,6 +145,7 @@ export function fingerprint({ weights, objective, optimizer, groups, clipNorm, a
     groups: groups && describeGroups(weights, groups),
     clipNorm,
     accumulate,
+    ema,
     schedule: named(schedule),
     observers: observers && describeObservers(observers),
     alarms,

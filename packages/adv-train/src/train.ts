@@ -1,7 +1,8 @@
-import { dispose, zeros } from '@tensorflow/tfjs-core';
+import { type Tensor, clone, dispose, zeros } from '@tensorflow/tfjs-core';
 import { type Weight, throwIfAborted } from '@moe/core';
 import { type RunIdentity, decodeRun } from './checkpoint/run-checkpoint.js';
 import type { RunState } from './checkpoint/run-state.js';
+import { saveAveraged } from './ema.js';
 import type { TrainHistory } from './history.js';
 import { runEpochs } from './internal/loop.js';
 import { type WeightSettings, weightSettings } from './optimizers/groups.js';
@@ -11,15 +12,18 @@ import { type TrainOptions, checkOptions, fingerprint } from './train-options.js
 /** What {@link train} resolves to; the trained weights are in the model. */
 export interface TrainResult {
   readonly history: TrainHistory;
+  /** The model with averaged weights, for `loadWeights`; present where `ema` is asked for. */
+  readonly averaged?: Uint8Array;
 }
 
-function freshState(weights: readonly Weight[], settings: ReadonlyMap<string, WeightSettings>): RunState {
+function freshState(weights: readonly Weight[], settings: ReadonlyMap<string, WeightSettings>, averages: boolean): RunState {
   const trainable = weights.filter((weight) => weight.trainable);
   return {
     epoch: 0,
     step: 0,
     updates: new Map(trainable.map(({ name }) => [name, 0])),
     slots: new Map(trainable.map(({ name, variable }) => [name, (settings.get(name)?.optimizer.slots ?? []).map(() => zeros(variable.shape))])),
+    averages: new Map(averages ? trainable.map(({ name, variable }) => [name, clone(variable as Tensor)]) : []),
     gradients: new Map(),
     rows: 0,
     carried: undefined,
@@ -50,17 +54,18 @@ function freshState(weights: readonly Weight[], settings: ReadonlyMap<string, We
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   checkOptions(options);
-  const { weights, optimizer, groups, checkpoint, onEvent, signal } = options;
+  const { weights, optimizer, groups, ema, checkpoint, onEvent, signal } = options;
   throwIfAborted('train', signal);
   const settings = weightSettings(weights, optimizer, groups);
-  const identity: RunIdentity = { weights, settings, fingerprint: fingerprint(options) };
+  const identity: RunIdentity = { weights, settings, averages: ema !== undefined, fingerprint: fingerprint(options) };
   const saved = await checkpoint?.read();
-  const state = saved === undefined ? freshState(weights, settings) : decodeRun(identity, saved);
+  const state = saved === undefined ? freshState(weights, settings, ema !== undefined) : decodeRun(identity, saved);
   try {
     if (saved !== undefined) await onEvent?.({ type: 'resume', epoch: state.epoch, step: state.step });
     await runEpochs(options, identity, state);
-    return { history: { epochs: state.history } };
+    const history = { epochs: state.history };
+    return ema === undefined ? { history } : { history, averaged: await saveAveraged(weights, state.averages) };
   } finally {
-    dispose([...[...state.slots.values()].flat(), ...state.gradients.values(), ...(state.carried ? [state.carried] : [])]);
+    dispose([...[...state.slots.values()].flat(), ...state.gradients.values(), ...state.averages.values(), ...(state.carried ? [state.carried] : [])]);
   }
 }

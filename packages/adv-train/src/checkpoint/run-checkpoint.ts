@@ -9,6 +9,7 @@ import { assignWeights, readWeights } from './weights.js';
 const FORMAT = 'moe-train-2';
 const WEIGHT = 'weight/';
 const GRADIENT = 'gradient/';
+const AVERAGE = 'ema/';
 const CARRIED = 'carried';
 const slotName = (slot: string, weight: string): string => `optimizer/${slot}/${weight}`;
 
@@ -17,6 +18,8 @@ export interface RunIdentity {
   readonly weights: readonly Weight[];
   /** How each trainable weight is moved. */
   readonly settings: ReadonlyMap<string, WeightSettings>;
+  /** Whether weights are averaged. */
+  readonly averages: boolean;
   /** Everything that decides the course of the run. */
   readonly fingerprint: Json;
 }
@@ -24,7 +27,7 @@ export interface RunIdentity {
 const slotsOf = ({ settings }: RunIdentity, weight: string): readonly string[] => settings.get(weight)?.optimizer.slots ?? [];
 
 /** Tensors of a state by name, in an order that the same state always has. */
-function namedTensors(identity: RunIdentity, { slots, gradients, carried }: RunState): [string, Tensor][] {
+function namedTensors(identity: RunIdentity, { slots, gradients, averages, carried }: RunState): [string, Tensor][] {
   const names = identity.weights.map(({ name }) => name);
   const inOrder = (prefix: string, values: ReadonlyMap<string, Tensor>): [string, Tensor][] =>
     names.flatMap((name): [string, Tensor][] => {
@@ -37,6 +40,7 @@ function namedTensors(identity: RunIdentity, { slots, gradients, carried }: RunS
       return value === undefined ? [] : [[slotName(slot, name), value]];
     })),
     ...inOrder(GRADIENT, gradients),
+    ...inOrder(AVERAGE, averages),
     ...(carried === undefined ? [] : [[CARRIED, carried] satisfies [string, Tensor]]),
   ];
 }
@@ -65,7 +69,7 @@ function parse(text: string | undefined): unknown {
  * @throws CheckpointError if they are damaged, or belong to another model or run.
  */
 export function decodeRun(identity: RunIdentity, bytes: Uint8Array): RunState {
-  const { weights, fingerprint } = identity;
+  const { weights, averages, fingerprint } = identity;
   const fail = (what: string, remedy: string): never => {
     throw new CheckpointError(`train: ${what}. ${remedy}`);
   };
@@ -90,6 +94,7 @@ export function decodeRun(identity: RunIdentity, bytes: Uint8Array): RunState {
   const updates = new Map(trainable.map(({ name }) => [name, stored.updates[name] ?? fail(`the state must count the updates of '${name}'`, damaged)]));
   const slotValues = trainable.map(({ name, variable }) => ({ name, shape: variable.shape, data: slotsOf(identity, name).map((slot) => valuesOf(slotName(slot, name), variable.size)) }));
   const summed = trainable.filter(({ name }) => byName.has(GRADIENT + name)).map(({ name, variable }) => ({ name, shape: variable.shape, data: valuesOf(GRADIENT + name, variable.size) }));
+  const averaged = averages ? trainable.map(({ name, variable }) => ({ name, shape: variable.shape, data: valuesOf(AVERAGE + name, variable.size) })) : [];
   const carried = byName.has(CARRIED) ? { shape: byName.get(CARRIED)!.shape, data: valuesOf(CARRIED) } : undefined;
   const values = tensors.filter(({ name }) => name.startsWith(WEIGHT)).map((entry) => ({ ...entry, name: entry.name.slice(WEIGHT.length) }));
   assignWeights('train', weights, values);
@@ -99,6 +104,7 @@ export function decodeRun(identity: RunIdentity, bytes: Uint8Array): RunState {
     rows,
     updates,
     slots: new Map(slotValues.map(({ name, shape, data }) => [name, data.map((slot) => tensor(slot, shape))])),
+    averages: new Map(averaged.map(({ name, shape, data }) => [name, tensor(data, shape)])),
     gradients: new Map(summed.map(({ name, shape, data }) => [name, tensor(data, shape)])),
     carried: carried && tensor(carried.data, [...carried.shape]),
     tally,

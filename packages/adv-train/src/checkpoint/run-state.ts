@@ -16,6 +16,8 @@ export interface RunState {
   gradients: Map<string, Tensor>;
   /** Examples in {@link gradients}. */
   rows: number;
+  /** Moving averages of the weights by name; the run owns them. */
+  readonly averages: Map<string, Tensor>;
   /** What the objective's last step handed over; the run owns it. */
   carried: Tensor | undefined;
   /** Sums of the current epoch. */

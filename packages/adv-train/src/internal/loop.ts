@@ -1,6 +1,7 @@
 import { AbortedError, type Batch, createRng, expectArgument } from '@moe/core';
 import { type RunIdentity, encodeRun } from '../checkpoint/run-checkpoint.js';
 import type { RunState } from '../checkpoint/run-state.js';
+import { emaDecay, moveAverages } from '../ema.js';
 import type { EpochRecord } from '../history.js';
 import { routingFindings } from '../moe/routing-alarms.js';
 import { objectiveSteps } from '../objectives/objective.js';
@@ -15,7 +16,7 @@ import { yieldToHost } from './yield.js';
 
 /** Runs what is left of a run, moving weights and `state` in place. */
 export async function runEpochs(options: TrainOptions, identity: RunIdentity, state: RunState): Promise<void> {
-  const { model, data, batchesPerEpoch, epochs, objective, schedule, seed, clipNorm, accumulate = 1, checkpoint, checkpointEvery, observers = [], alarms, routerWeights = namedRouter, onEvent, signal, compile } = options;
+  const { model, data, batchesPerEpoch, epochs, objective, schedule, seed, clipNorm, accumulate = 1, ema, checkpoint, checkpointEvery, observers = [], alarms, routerWeights = namedRouter, onEvent, signal, compile } = options;
   const weights = identity.weights.filter((weight) => weight.trainable);
   const [first, ...others] = objectiveSteps(objective).map((step): RunStep => {
     const moved = weights.filter(({ name }) => step.moves?.(name) ?? true);
@@ -44,6 +45,10 @@ export async function runEpochs(options: TrainOptions, identity: RunIdentity, st
     };
     const closes = (step + 1) % accumulate === 0 || step + 1 === batchesPerEpoch;
     const facts = await trainBatch([first!, ...others], batch, weights, { learningRate, draws, accumulates: accumulate > 1, closes }, state);
+    if (ema !== undefined && closes) {
+      const perEpoch = Math.ceil(batchesPerEpoch / accumulate);
+      moveAverages(state.averages, weights, emaDecay(ema, epoch * perEpoch + Math.floor(step / accumulate), epochs * perEpoch));
+    }
     addStep(state.tally, facts);
     state.step++;
     unsavedSteps++;
