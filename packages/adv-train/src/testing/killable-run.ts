@@ -14,7 +14,7 @@ import { moeMlp } from './models.js';
 enableProdMode();
 const [path = '', modelSeed = '1'] = process.argv.slice(2);
 const { model, weights, values } = moeMlp(Number(modelSeed));
-const { history } = await train({
+const { history, averaged } = await train({
   model,
   weights,
   data: tinyBatches(40, 4),
@@ -23,6 +23,10 @@ const { history } = await train({
   objective: pgdAdversarial({ attack: pgd({ eps: 0.1, steps: 2, goal: 'maxLoss' }), batchNorm: 'batch-updating' }),
   optimizer: sgd({ momentum: 0.9, nesterov: true, weightDecay: 5e-4 }),
   schedule: cosine({ base: 0.1, warmupEpochs: 1, per: 'step' }),
+  groups: [{ match: (name) => name.startsWith('bn/'), optimizer: sgd({ momentum: 0.9 }), learningRate: 0.5 }],
+  clipNorm: 0.5,
+  accumulate: 2,
+  ema: { decay: 0.9, ramp: true },
   seed: 7,
   checkpoint: fileCheckpoint(path),
   checkpointEvery: 3,
@@ -31,4 +35,4 @@ const { history } = await train({
     await sleep(10); // Leaves the killer time to hit any place.
   },
 });
-process.stdout.write(`${JSON.stringify({ history, values: values() })}\n`);
+process.stdout.write(`${JSON.stringify({ history, values: values(), averaged: Array.from(averaged ?? []) })}\n`);
