@@ -29,6 +29,7 @@ export interface AttackTraits {
 const SHAPE = [2, 3, 1] as const;
 const SIZE = 6;
 const CLASSES = 3;
+const ROWS = 12;
 
 interface Outcome {
   readonly adversarial: Float32Array;
@@ -69,29 +70,22 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
   };
 
   describe(`${name}: contract`, () => {
-    it('stays in ball and bounds, judges its own result rightly, and reports the loss there', () => {
-      fc.assert(
-        fc.property(fc.constantFrom(0.003, 0.05, 0.3, 2), fc.integer({ min: 1, max: 99 }), (eps, seed) => {
-          const { inputs, labels, ids } = sample(net, 5, seed);
-          const { adversarial, success, loss: reported } = run(attackOf(eps), net, inputs, labels, ids);
-          expect(adversarial).toBeWithin(0, 1);
-          labels.forEach((_, i) => expect(distance(row(adversarial, i), row(inputs, i))).toBeLessThanOrEqual(eps * (1 + 1e-6) + 1e-7));
-          tidy(() => {
-            const points = tensor4d(adversarial, [5, ...SHAPE]);
-            expect(success).toEqual(Array.from(predictions(net, points), (prediction, i) => Number(prediction !== labels[i])));
-            const logits = net(points).dataSync() as Float32Array;
-            const expected = Array.from(labels, (label, i) => loss === 'zero-one' ? success[i]! : LOSSES[loss](logits, i * CLASSES, CLASSES, label, new Float32Array(logits.length), i).loss);
-            expect(reported).toBeAllClose(expected, { rtol: 1e-4, atol: 1e-5 });
-          });
-        }),
-        { numRuns: 12, seed: 1 },
-      );
-    });
-
-    it('fools some rows at a large radius and fewer at a small one', () => {
-      const { inputs, labels, ids } = sample(net, 16, 3);
-      const [small, large] = [0.003, 2].map((eps) => run(attackOf(eps), net, inputs, labels, ids).success.reduce((a, b) => a + b));
-      expect(large!).toBeGreaterThan(small! + 4);
+    it('stays in ball and bounds, judges its own result rightly, reports the loss there, and fools more rows in a large ball than in a small one', () => {
+      const { inputs, labels, ids } = sample(net, ROWS, 3);
+      const fooled = [0.003, 0.05, 0.3, 2].map((eps) => {
+        const { adversarial, success, loss: reported } = run(attackOf(eps), net, inputs, labels, ids);
+        expect(adversarial).toBeWithin(0, 1);
+        labels.forEach((_, i) => expect(distance(row(adversarial, i), row(inputs, i))).toBeLessThanOrEqual(eps * (1 + 1e-6) + 1e-7));
+        tidy(() => {
+          const points = tensor4d(adversarial, [ROWS, ...SHAPE]);
+          expect(success).toEqual(Array.from(predictions(net, points), (prediction, i) => Number(prediction !== labels[i])));
+          const logits = net(points).dataSync() as Float32Array;
+          const expected = Array.from(labels, (label, i) => (loss === 'zero-one' ? success[i]! : LOSSES[loss](logits, i * CLASSES, CLASSES, label, new Float32Array(logits.length), i).loss));
+          expect(reported).toBeAllClose(expected, { rtol: 1e-4, atol: 1e-5 });
+        });
+        return success.reduce((a, b) => a + b);
+      });
+      expect(fooled[3]!).toBeGreaterThan(fooled[0]! + 4);
     });
 
     it('returns rows that are wrong from the start bit for bit', () => {
@@ -112,7 +106,7 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
     });
 
     it('gives each row the same result whatever its batch, order, or company', () => {
-      const { inputs, labels, ids } = sample(net, 12, 8);
+      const { inputs, labels, ids } = sample(net, 8, 8);
       const whole = run(attackOf(0.08), net, inputs, labels, ids);
       fc.assert(
         fc.property(fc.shuffledSubarray(Array.from(labels.keys()), { minLength: 1 }), (chosen) => {
@@ -125,23 +119,26 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
             expect([result.loss[to]!]).toBeAllClose([whole.loss[from]!], { rtol: 10 * batchRounding, atol: 0 });
           });
         }),
-        { numRuns: 12, seed: 2 },
+        { numRuns: 5, seed: 2 },
       );
     });
 
     if (restarts) {
       it('never does worse with more restarts, and draws other starts for another seed', () => {
-        const { inputs, labels, ids } = sample(net, 12, 9);
-        const outcomes = [1, 2, 4].map((count) => run(attackOf(0.03, count), net, inputs, labels, ids));
-        for (const [fewer, more] of [[outcomes[0]!, outcomes[1]!], [outcomes[1]!, outcomes[2]!]] as const) {
-          labels.forEach((_, i) => {
-            expect(more.success[i]!).toBeGreaterThanOrEqual(fewer.success[i]!);
-            if (more.success[i] === fewer.success[i]) expect(more.loss[i]!).toBeGreaterThanOrEqual(fewer.loss[i]!);
-          });
-        }
+        const { inputs, labels, ids } = sample(net, 8, 9);
+        const [fewer, more] = [1, 3].map((count) => run(attackOf(0.03, count), net, inputs, labels, ids)) as [Outcome, Outcome];
+        labels.forEach((_, i) => {
+          expect(more.success[i]!).toBeGreaterThanOrEqual(fewer.success[i]!);
+          if (more.success[i] === fewer.success[i]) expect(more.loss[i]!).toBeGreaterThanOrEqual(fewer.loss[i]!);
+        });
+        /** The points of the second pass, the first that an attack chooses. */
         const first = (seed: number): Float32Array => {
           const seen: Float32Array[] = [];
-          run(attackOf(0.03), (x) => (seen.push((x.dataSync() as Float32Array).slice()), net(x)), inputs, labels, ids, seed);
+          const model: LogitsFn = (x) => {
+            if (seen.push((x.dataSync() as Float32Array).slice()) === 2) throw new Error('seen enough');
+            return net(x);
+          };
+          expect(() => run(attackOf(0.03), model, inputs, labels, ids, seed)).toThrow('seen enough');
           return seen[1]!;
         };
         expect(first(1)).toEqual(first(1));
@@ -174,7 +171,7 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
           expect(beyond(1 - 1e-3)).toBe(0);
           if (exact) expect(beyond(1 + 1e-3)).toBe(1);
         }),
-        { numRuns: 10, seed: 3 },
+        { numRuns: 4, seed: 3 },
       );
     });
 
@@ -242,8 +239,7 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
       ...(wrap === undefined ? bareRefusals : []),
     ] as [string, Parameters<typeof attempt>[0], string, RegExp][])('refuses %s', (_, change, code, message) => {
       const refused = (): void => void expectTensorsKept(0, () => attempt(change));
-      expect(refused).toThrow(message);
-      expect(refused).toThrow(expect.objectContaining({ code }));
+      expect(refused).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
     });
 
     it('refuses inputs outside the bounds, with NaN, or of rank 1', () => {
