@@ -45,7 +45,7 @@ describe('findings', () => {
     const text = findings(results([path('dense', 'gated', 80), path('block-switch', 'gated', 82, routing(0.6, 0.4)), path('block-switch', 0, 84), path('block-switch', 1, 60)])).join('\n');
     // Paired: 2 images differ, exact two-sided p = 2 · 0.5² = 0.5; for the expert likewise, doubled to 1 by the correction.
     expect(text).toContain('Gated block-switch does not differ significantly in robustness from the dense model: +1.0 points of accuracy under attack (paired exact test, p = 0.500).');
-    expect(text).toContain('is ahead of the gated model (41.0 %), but not significantly (p = 1.000 after correction for 2 experts).');
+    expect(text).toContain('is ahead of the gated model (41.0 % of the images withstand both attacks), but not significantly (p = 1.000 after correction for 2 experts).');
     expect(text).toContain('All experts of block-switch live: 60 %, 40 %');
   });
 
@@ -53,7 +53,7 @@ describe('findings', () => {
     const text = findings(results([path('dense', 'gated', 80), path('block-switch', 'gated', 100, routing(1, 0)), path('block-switch', 0, 130), path('block-switch', 1, 0)])).join('\n');
     // 20 and 30 images differ, all one way: p = 2 · 0.5^20 and 2 · 2 · 0.5^30, both below 0.0005.
     expect(text).toContain('Gated block-switch is more robust than the dense model: +10.0 points');
-    expect(text).toContain('Robust expert: expert 0 of block-switch (65.0 %) beats the gated model (50.0 %) by +15.0 points (p < 0.001');
+    expect(text).toContain('Robust expert: expert 0 of block-switch (65.0 %) beats the gated model (50.0 % of the images withstand both attacks) by +15.0 points (p < 0.001');
     expect(text).toContain('Routing of block-switch collapsed on one expert: 100 %, 0 % of the test images reach experts 0 to 1 of layer4.0.');
   });
 
@@ -70,7 +70,7 @@ describe('findings', () => {
   it('finds dead experts by share', () => {
     const text = findings(results([path('dense', 'gated', 80), path('block-switch', 'gated', 80, routing(0.995, 0.005)), path('block-switch', 0, 80), path('block-switch', 1, 0)])).join('\n');
     expect(text).toContain('collapsed on one expert');
-    expect(text).toContain('No single expert of block-switch withstands attacks better than the gated model (40.0 %); the best is expert 0 (40.0 %).');
+    expect(text).toContain('No single expert of block-switch withstands attacks better than the gated model (40.0 % of the images withstand both attacks); the best is expert 0 (40.0 %).');
   });
 });
 

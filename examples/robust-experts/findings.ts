@@ -36,7 +36,7 @@ function bestExpert(results: Results, model: ModelName): string {
   // The best of several is picked after looking, so its p-value is corrected for their number (Bonferroni).
   const corrected = Math.min(1, p * experts.length);
   const name = `${pathLabel(best.path)} of ${model} (${percent(robustShare(best))})`;
-  const reference = `the gated model (${percent(robustShare(gated))})`;
+  const reference = `the gated model (${percent(robustShare(gated))} of the images withstand both attacks)`;
   if (difference <= 0) return `No single expert of ${model} withstands attacks better than ${reference}; the best is ${pathLabel(best.path)} (${percent(robustShare(best))}).`;
   if (corrected >= ALPHA) return `The best single path of ${model}, ${name}, is ahead of ${reference}, but not significantly (${pText(corrected)} after correction for ${experts.length} experts).`;
   return `Robust expert: ${name} beats ${reference} by ${points(difference)} (${pText(corrected)} after correction for ${experts.length} experts).`;
