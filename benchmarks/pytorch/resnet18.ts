@@ -73,7 +73,10 @@ export function resnet18(): Subject {
   const forward = once(() => compiled((t: Tensor) => model(t), x));
   const inputGradient = once(() => compiled(gradientOf(model), x));
   const ordinary: LogitsFn = (t) => stock().apply(t) as Tensor2D;
-  const ordinaryGradient = once(() => compiled(gradientOf(ordinary), x));
+  const ordinaryGradient = once(() => {
+    stock(); // Its weights are read as it is made, which a traced function must not do.
+    return compiled(gradientOf(ordinary), x);
+  });
   const passes: Record<string, Pass> = {
     function: { logits: () => forward()(x), inputGradient: () => inputGradient()(x) },
     layers: { logits: () => ordinary(x), inputGradient: () => ordinaryGradient()(x) },

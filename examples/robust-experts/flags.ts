@@ -43,7 +43,7 @@ export const FLAGS: readonly Flag[] = [
   { flag: 'residual', value: 'BOOL', path: ['moe', 'residual'], parse: boolean, help: 'whether a skip goes around a stage of experts' },
   { flag: 'balance-weight', value: 'X', path: ['moe', 'balanceWeight'], parse: number, help: 'weight of the balance loss' },
   { flag: 'noise-std', value: 'X', path: ['moe', 'noiseStd'], parse: number, help: 'router noise while training, in units of the spread of the gates; none with entropy, as in the paper' },
-  { flag: 'method', value: 'NAME', path: ['training', 'method'], parse: text, help: 'adversarial training: pgd or fast' },
+  { flag: 'method', value: 'NAME', path: ['training', 'method'], parse: text, help: 'adversarial training: pgd, fast, or free, which takes a quarter of the epochs' },
   { flag: 'epochs', value: 'N', path: ['training', 'epochs'], parse: number, help: 'training epochs' },
   { flag: 'batch-size', value: 'N', path: ['training', 'batchSize'], parse: number, help: 'images per training step' },
   { flag: 'optimizer', value: 'NAME', path: ['training', 'optimizer'], parse: text, help: 'sgd with Nesterov momentum 0.9, or adam' },

@@ -58,7 +58,7 @@ export const configSchema = z.strictObject({
   }),
   training: z.strictObject({
     /** `fast` is Wong et al.'s single step from a random start. */
-    method: z.enum(['pgd', 'fast']).default('pgd'),
+    method: z.enum(['pgd', 'fast', 'free']).default('pgd'),
     epochs: positive,
     batchSize: z.number().int().min(2),
     optimizer: z.enum(['sgd', 'adam']).default('sgd'),

@@ -8,7 +8,7 @@ import { augmentations, trainingData } from './data.js';
 import { files } from './jobs.js';
 import { lipschitzBounds } from './lipschitz.js';
 import { buildModel } from './model.js';
-import { objectiveOf, optimizerOf, scheduleOf } from './recipe.js';
+import { epochsOf, objectiveOf, optimizerOf, scheduleOf } from './recipe.js';
 import type { TrainingRecord } from './results.js';
 import { writeJson } from './run-folder.js';
 
@@ -23,7 +23,8 @@ export interface JobContext {
 /** Trains one model, continuing from its checkpoint if there is one. */
 export async function trainModel(name: ModelName, { config, folder, signal, onProgress, log }: JobContext): Promise<void> {
   const data = await trainingData(config);
-  const { batchSize, epochs } = config.training;
+  const { batchSize } = config.training;
+  const epochs = epochsOf(config);
   const model = buildModel(name, config, data);
   const rng = createRng(config.seed).stream('data/order');
   const augment = augmentations(config);

@@ -5,7 +5,6 @@ export { loadWeights, saveWeights } from './checkpoint/weights.js';
 export type { EmaOptions } from './ema.js';
 export type { TrainEvent } from './events.js';
 export type { EpochRecord, RoutingFinding, RoutingRecord, TrainHistory } from './history.js';
-export type { RouterOf } from './internal/router-shares.js';
 export { type AdvMoeOptions, type AdvMoeRecord, advMoe } from './moe/adv-moe.js';
 export { type DualModel, type DualModelOptions, dualModel, dualWeights } from './moe/dual-model.js';
 export { type ExpertConsistencyOptions, type ExpertConsistencyRecord, expertConsistency } from './moe/expert-consistency.js';

@@ -4,7 +4,7 @@ import type { CheckpointStore } from './checkpoint/store.js';
 import { expectWeights } from './checkpoint/weights.js';
 import { type EmaOptions, expectEma } from './ema.js';
 import type { TrainEvent } from './events.js';
-import type { RouterOf } from './internal/router-shares.js';
+import type { RouterWeights } from './moe/router-weights.js';
 import { type RoutingAlarms, expectAlarms } from './moe/routing-alarms.js';
 import { type Observer, describeObservers, expectObservers } from './observer.js';
 import { type WeightGroup, describeGroups, expectGroups } from './optimizers/groups.js';
@@ -57,8 +57,8 @@ export interface TrainOptions {
   readonly observers?: readonly Observer[];
   /** Bounds beyond which routing counts as frozen or collapsed: an `alarm` event, and a finding in the history. @defaultValue those of {@link RoutingAlarms} */
   readonly alarms?: RoutingAlarms;
-  /** Which weights are the router's of a layer, both by name, for its gradient in the history. @defaultValue those named `layer/router/…`, as `@moe/layers` does */
-  readonly routerWeights?: RouterOf;
+  /** Which weights are routers', for their gradients in the history; those of a layer are named `LAYER/…`. @defaultValue {@link isRouterWeight}, the names of `@moe/layers` */
+  readonly routerWeights?: RouterWeights;
   /** Told what happens, and waited for. After a resume, events after the last checkpoint come again. */
   readonly onEvent?: (event: TrainEvent) => void | Promise<void>;
   /** Stops between two steps, after writing a checkpoint. */

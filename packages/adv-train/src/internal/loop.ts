@@ -3,20 +3,20 @@ import { type RunIdentity, encodeRun } from '../checkpoint/run-checkpoint.js';
 import type { RunState } from '../checkpoint/run-state.js';
 import { emaDecay, moveAverages } from '../ema.js';
 import type { EpochRecord } from '../history.js';
+import { isRouterWeight } from '../moe/router-weights.js';
 import { routingFindings } from '../moe/routing-alarms.js';
 import { objectiveSteps } from '../objectives/objective.js';
 import { observe } from '../observer.js';
 import type { TrainOptions } from '../train-options.js';
 import { estimateLeft } from './clock.js';
 import { createPass } from './pass.js';
-import { namedRouter } from './router-shares.js';
 import { type BatchPlan, type RunStep, trainBatch } from './step.js';
 import { addStep, closeEpoch, emptyTally } from './tally.js';
 import { yieldToHost } from './yield.js';
 
 /** Runs what is left of a run, moving weights and `state` in place. */
 export async function runEpochs(options: TrainOptions, identity: RunIdentity, state: RunState): Promise<void> {
-  const { model, data, batchesPerEpoch, epochs, objective, schedule, seed, clipNorm, accumulate = 1, ema, checkpoint, checkpointEvery, observers = [], alarms, routerWeights = namedRouter, onEvent, signal, compile } = options;
+  const { model, data, batchesPerEpoch, epochs, objective, schedule, seed, clipNorm, accumulate = 1, ema, checkpoint, checkpointEvery, observers = [], alarms, routerWeights = isRouterWeight, onEvent, signal, compile } = options;
   const weights = identity.weights.filter((weight) => weight.trainable);
   const [first, ...others] = objectiveSteps(objective).map((step): RunStep => {
     const moved = weights.filter(({ name }) => step.moves?.(name) ?? true);

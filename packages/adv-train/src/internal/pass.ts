@@ -1,8 +1,9 @@
 import { type Tensor, type TensorContainerObject, div, tidy } from '@tensorflow/tfjs-core';
 import { ArgumentError, type Compile, type Routing } from '@moe/core';
+import type { RouterWeights } from '../moe/router-weights.js';
 import { type LossOutputs, type LossParts, type LossTensors, type PassContext, differentiate } from './differentiate.js';
-import { type RouterOf, routerShares } from './router-shares.js';
-import { type Accumulated, type UpdateOutputs, type UpdateParts, type UpdateTensors, addGradients, moveWeights } from './update.js';
+import { routerShares } from './router-shares.js';
+import { type Accumulated, type UpdateOutputs, type UpdateParts, type UpdateTensors, addGradients, moveWeights, squaresOf } from './update.js';
 
 /** Tensors that one pass takes. */
 export interface PassInputs extends LossTensors {
@@ -25,7 +26,7 @@ interface PassOutputs extends LossOutputs {
 export type Pass = (tensors: PassInputs, context: PassContext) => PassOutputs & { readonly routing: readonly Routing[] };
 
 /** @throws ArgumentError if a model with routed layers is to be compiled: what is told of them are no tensors. */
-export function createPass(parts: LossParts & UpdateParts, compile: Compile | undefined, routerOf: RouterOf): Pass {
+export function createPass(parts: LossParts & UpdateParts, compile: Compile | undefined, isRouter: RouterWeights): Pass {
   const layers = parts.model.moeLayers.map(({ name }) => name);
   // The compiled function is one for all steps, hence what is no tensor reaches it, and leaves it, like this.
   let present: PassContext | undefined;
@@ -33,13 +34,14 @@ export function createPass(parts: LossParts & UpdateParts, compile: Compile | un
 
   const pass = ({ accumulated, update, ...tensors }: PassInputs): PassOutputs => {
     const { gradients, routing: seen, ...loss } = differentiate(parts, tensors, present!);
-    const made = { ...loss, routers: routerShares(layers, gradients, routerOf) };
+    const squares = squaresOf(gradients);
+    const made = { ...loss, routers: routerShares(layers, squares, isRouter) };
     routing = seen;
     if (compile !== undefined && routing.length > 0) throw new ArgumentError(`train: compile must be left out for a model with routed layers, got ${routing.length} of them.`);
     const sums = accumulated && addGradients(accumulated.sums, gradients, tensors.labels.size);
     if (update === undefined) return { ...made, ...(sums && { sums }) };
     const means = sums && Object.fromEntries(Object.entries(sums).map(([name, total]) => [name, div(total, accumulated.rows)]));
-    return { ...made, update: moveWeights(parts, means ?? gradients, update) };
+    return { ...made, update: moveWeights(parts, means ?? gradients, means ? squaresOf(means) : squares, update) };
   };
 
   const run = compile?.(pass) ?? pass;

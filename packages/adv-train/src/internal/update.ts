@@ -42,9 +42,16 @@ export function addGradients(sums: ByName<Tensor>, gradients: ByName<Tensor>, ro
   return { ...sums, ...Object.fromEntries(added) };
 }
 
-/** New values of weights and slots; nothing is assigned. To be called within `tidy`. */
-export function moveWeights({ weights, settings, clipNorm }: UpdateParts, gradients: ByName<Tensor>, { values, slots, rates }: UpdateTensors): UpdateOutputs {
-  const norm = sqrt(addN(Object.values(gradients).map((gradient) => sum(square(gradient))))) as Scalar;
+/** Square of the L2 norm of each gradient. */
+export const squaresOf = (gradients: ByName<Tensor>): ByName<Scalar> => Object.fromEntries(Object.entries(gradients).map(([name, gradient]) => [name, sum(square(gradient)) as Scalar]));
+
+/**
+ * New values of weights and slots; nothing is assigned. To be called within `tidy`.
+ *
+ * @param squares - of the gradients, see {@link squaresOf}.
+ */
+export function moveWeights({ weights, settings, clipNorm }: UpdateParts, gradients: ByName<Tensor>, squares: ByName<Scalar>, { values, slots, rates }: UpdateTensors): UpdateOutputs {
+  const norm = sqrt(addN(Object.values(squares))) as Scalar;
   const clip = (gradient: Tensor): Tensor => (clipNorm === undefined ? gradient : mul(gradient, div(clipNorm, maximum(norm, clipNorm))));
   const moved = weights.flatMap(({ name, variable }) => {
     const [gradient, setting] = [gradients[name], settings.get(name)];

@@ -2,7 +2,7 @@
 import { type Scalar, add, tidy } from '@tensorflow/tfjs-core';
 import { type Attack, type MoeModel, expectArgument, expectKnownKeys, expectNumber } from '@moe/core';
 import { type AttackRecord, attackRecord, expectTrainingAttack } from '../objectives/attacked-inputs.js';
-import { crossEntropy } from '../objectives/classification-loss.js';
+import { classificationLoss, crossEntropy } from '../objectives/classification-loss.js';
 import type { ObjectiveStep, SteppedObjective } from '../objectives/objective.js';
 import { attacked } from './attacked.js';
 import { type DualModel, mixLogits } from './dual-model.js';
@@ -54,11 +54,7 @@ export function jtdMoe(options: JtdMoeOptions): SteppedObjective<JtdMoeRecord> {
   expectNumber('jtdMoe', 'beta', beta, 0);
   const adversarial: ObjectiveStep = {
     perturb: (model, batch, context) => attacked(attack, (x) => tidy(() => model.forward(x).logits), batch, context, 'attack'),
-    loss: (model, inputs, { labels }, context) => {
-      const { logits, routing, auxLoss } = model.forward(inputs, { training: true, rng: forwardRng(context) });
-      const ce = crossEntropy(logits, labels);
-      return { total: add(ce, auxLoss) as Scalar, terms: { ce, aux: auxLoss }, logits, routing };
-    },
+    loss: (model, inputs, { labels }, context) => classificationLoss(model, inputs, labels, forwardRng(context), { labelSmoothing: 0, auxWeight: 1 }),
   };
   const onRobust = stepWithTerms(adversarial, [consistencyTerm({ caller: 'jtdMoe', attack, experts: 'all', layers: undefined, training: true }, beta)]);
   const robust: ObjectiveStep = {

@@ -1,16 +1,10 @@
 import { expectKnownKeys, expectNumber } from '@moe/core';
 import { mul } from '@tensorflow/tfjs-core';
-import { adam } from './adam.js';
+import { type AdamOptions, adam } from './adam.js';
 import type { Optimizer } from './optimizer.js';
 
 /** Options of {@link adamW}. */
-export interface AdamWOptions {
-  /** @defaultValue 0.9 */
-  readonly beta1?: number;
-  /** @defaultValue 0.999 */
-  readonly beta2?: number;
-  /** Guard added to the denominator. @defaultValue 1e-8 */
-  readonly tiny?: number;
+export interface AdamWOptions extends Omit<AdamOptions, 'weightDecay'> {
   /** Share of a weight that a step at learning rate 1 would take away. @defaultValue 0.01 */
   readonly weightDecay?: number;
 }
