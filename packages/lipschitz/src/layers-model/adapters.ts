@@ -26,7 +26,7 @@ export type LayerAdapter = (layer: layers.Layer, use: LayerUse) => NetworkNode;
 const CALLER = 'describeLayersModel';
 const property = (layer: layers.Layer, name: string): string => `${name} of layer '${layer.name}'`;
 
-function imageSize(layer: layers.Layer, { inputShape, config }: LayerUse): readonly [number, number] {
+export function imageSize(layer: layers.Layer, { inputShape, config }: LayerUse): readonly [number, number] {
   expectArgument(CALLER, property(layer, 'dataFormat'), config['dataFormat'] !== 'channelsFirst', "be 'channelsLast'", config['dataFormat']);
   const [height, width] = inputShape;
   expectArgument(CALLER, property(layer, 'input size'), typeof height === 'number' && typeof width === 'number', 'be fixed', inputShape, 'Build the model with an inputShape.');
@@ -55,7 +55,7 @@ const unchanged: LayerAdapter = ({ name }) => identity(name);
 const moved: LayerAdapter = ({ name }) => rearrangement(name);
 
 /** The bias of a layer; none is 0, not unknown. */
-const biasOf = ({ weights }: LayerUse): Tensor | readonly number[] => weights['bias'] ?? [0];
+export const biasOf = ({ weights }: LayerUse): Tensor | readonly number[] => weights['bias'] ?? [0];
 
 /** Adapters of the stock tfjs layers that {@link describeLayersModel} knows, by class name. */
 export const STOCK_ADAPTERS: Readonly<Record<string, LayerAdapter>> = {

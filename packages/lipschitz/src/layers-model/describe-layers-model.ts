@@ -5,6 +5,7 @@ import { identity } from '../network/constant-nodes.js';
 import { channelScale } from '../network/linear-nodes.js';
 import type { NetworkNode } from '../network/nodes.js';
 import { type LayerAdapter, type LayerUse, STOCK_ADAPTERS } from './adapters.js';
+import { LIPSCHITZ_ADAPTERS } from './lipschitz-adapters.js';
 
 export interface DescribeOptions {
   /** Adapters by class name, for layers of the caller's own or instead of a stock one. */
@@ -95,7 +96,7 @@ function describeGraph(model: LayersModel, adapters: Adapters): NetworkNode {
  * Describes a tfjs `LayersModel` in evaluation mode, for {@link productBound} and {@link gatedBounds}.
  *
  * @remarks
- * Walks the model from its output to its input. Layers are told by class name: the stock ones of {@link STOCK_ADAPTERS}, those that merge paths (`Add`, `Average`, `Concatenate`, `Maximum`, `Minimum`), nested models, and the caller's.
+ * Walks the model from its output to its input. Layers are told by class name: the stock ones of {@link STOCK_ADAPTERS}, the 1-Lipschitz ones of this package, those that merge paths (`Add`, `Average`, `Concatenate`, `Maximum`, `Minimum`), nested models, and the caller's.
  * Weights are copied now; describe again after training.
  *
  * @param model   - one input, one output, with a fixed image size where it convolves.
@@ -108,5 +109,5 @@ function describeGraph(model: LayersModel, adapters: Adapters): NetworkNode {
  */
 export function describeLayersModel(model: LayersModel, options: DescribeOptions = {}): NetworkNode {
   expectKnownKeys('describeLayersModel', options, ['adapters']);
-  return describeGraph(model, { ...STOCK_ADAPTERS, ...options.adapters });
+  return describeGraph(model, { ...STOCK_ADAPTERS, ...LIPSCHITZ_ADAPTERS, ...options.adapters });
 }

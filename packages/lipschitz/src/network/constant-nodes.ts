@@ -5,7 +5,7 @@ import { NORMS, globalBound } from '../internal/bounds.js';
 import { type Pair, pairOf } from '../internal/conv-geometry.js';
 import { roundUp } from '../internal/rounding.js';
 import { ACTIVATION_SLOPES, type ActivationName, ROUNDED_SLOPES } from './activations.js';
-import type { ConstantNode, KnownMap } from './nodes.js';
+import type { ConstantNode, KnownMap, NetworkNode } from './nodes.js';
 
 export function closedForm(name: string, status: 'exact' | 'upper', values: Partial<Record<OperatorNorm, number>>, map?: KnownMap): ConstantNode {
   const bounds: Partial<Record<OperatorNorm, SoundBound>> = {};
@@ -94,10 +94,11 @@ export function softmax(name = 'softmax', temperature = 1): ConstantNode {
 /**
  * Describes any map by sound bounds that the caller vouches for, one a norm, e.g. of a layer of the caller's own.
  *
+ * @param options - `network` tells what the map computes: {@link productBound} then takes the smaller of its bound and the given one, and bounds that need more than constants follow it.
  * @throws {@link ArgumentError} if a bound is not sound, not global, or filed under another norm.
  */
-export function boundedMap(options: { readonly name: string; readonly bounds: readonly SoundBound[] }): ConstantNode {
-  expectKnownKeys('boundedMap', options, ['name', 'bounds']);
+export function boundedMap(options: { readonly name: string; readonly bounds: readonly SoundBound[]; readonly network?: NetworkNode }): ConstantNode {
+  expectKnownKeys('boundedMap', options, ['name', 'bounds', 'network']);
   const bounds: Partial<Record<OperatorNorm, SoundBound>> = {};
   for (const bound of options.bounds) {
     expectOneOf('boundedMap', 'status', bound.status, ['exact', 'upper']);
@@ -106,5 +107,5 @@ export function boundedMap(options: { readonly name: string; readonly bounds: re
     expectNumber('boundedMap', 'value', bound.value, 0);
     bounds[bound.norm] = bound;
   }
-  return { kind: 'constant', name: options.name, bounds, map: undefined };
+  return { kind: 'constant', name: options.name, bounds, map: options.network && { kind: 'network', network: options.network } };
 }

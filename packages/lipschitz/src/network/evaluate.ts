@@ -62,6 +62,11 @@ export function evaluate(node: NetworkNode, evaluation: Evaluation): BoundPart {
     const value = norm === 'L2' ? roundUp(Math.sqrt(total((each) => each * each)), 2) : norm === 'L1' ? total((each) => each) : Math.max(...values);
     return { name: node.name, bound: globalBound(value, 'upper', norm, 'concat'), parts };
   }
+  if (node.kind === 'constant' && node.map?.kind === 'network' && node.bounds[norm]?.status !== 'exact') {
+    const given = node.bounds[norm];
+    const { bound } = evaluate(node.map.network, evaluation);
+    return { name: node.name, bound: given !== undefined && given.value <= bound.value ? given : bound, parts: [] };
+  }
   const bound = evaluation.kept.get(node) ?? leafBound(node, evaluation);
   evaluation.kept.set(node, bound);
   return { name: node.name, bound, parts: [] };
@@ -77,6 +82,8 @@ export function routedLayers(node: NetworkNode): HardRoutedNode[] {
       return node.branches.flatMap(routedLayers);
     case 'hard-routed':
       return [node, ...node.experts.flatMap(routedLayers)];
+    case 'constant':
+      return node.map?.kind === 'network' ? routedLayers(node.map.network) : [];
     default:
       return [];
   }

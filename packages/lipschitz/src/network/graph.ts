@@ -71,6 +71,7 @@ export function inputSizeOf(node: NetworkNode): number | undefined {
   if (node.kind === 'dense') return node.kernel.shape[0];
   if (node.kind === 'conv2d') return node.operator.height.inputs * node.operator.width.inputs * node.operator.kernel.shape[2]!;
   if (node.kind === 'sum') return node.branches.map(inputSizeOf).find((size) => size !== undefined);
+  if (node.kind === 'constant' && node.map?.kind === 'network') return inputSizeOf(node.map.network);
   if (node.kind !== 'sequence') return undefined;
   for (const child of node.nodes) {
     const size = inputSizeOf(child);
@@ -109,6 +110,7 @@ export function graphOf(caller: string, network: NetworkNode, size: number): Gra
     if (node.kind === 'concat') throw new ArgumentError(`${caller}: '${node.name}' puts outputs side by side, which this bound does not follow. Use productBound.`);
     if (node.kind === 'hard-routed') throw new ArgumentError(`${caller}: the router of '${node.name}' makes the output jump. Describe the network with one expert in its place.`);
     if (node.kind === 'constant' && node.map?.kind === 'identity') return input;
+    if (node.kind === 'constant' && node.map?.kind === 'network') return walk(node.map.network, input);
     if (node.kind === 'constant' && node.map?.kind === 'elementwise') {
       const { activation, slope } = node.map;
       return activation === 'linear' ? input : push({ kind: 'elementwise', name: node.name, input, activation, slope }, length);

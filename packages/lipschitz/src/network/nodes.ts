@@ -34,7 +34,8 @@ export interface ScaleNode {
 export type KnownMap =
   | { readonly kind: 'identity' }
   | { readonly kind: 'global-average'; readonly pixels: number }
-  | { readonly kind: 'elementwise'; readonly activation: ActivationName; readonly slope: number };
+  | { readonly kind: 'elementwise'; readonly activation: ActivationName; readonly slope: number }
+  | { readonly kind: 'network'; readonly network: NetworkNode };
 
 /** A map whose constants are known in closed form, by norm. */
 export interface ConstantNode {

@@ -6,7 +6,8 @@ import { transpose } from '../internal/dense-norms.js';
 import { frobeniusNorm } from '../internal/gram.js';
 import { UNIT } from '../internal/rounding.js';
 
-const LARGEST = 256;
+/** Longest smaller side. */
+export const LARGEST_JACOBI = 256;
 const SWEEPS = 60;
 const ORTHOGONAL = 1e-14;
 
@@ -50,7 +51,7 @@ export function denseSpectralNorm(kernel: KernelInput): Bound<'exact'> {
   const { shape, values } = readKernel('denseSpectralNorm', kernel, ['in', 'out']);
   const [inputs, outputs] = shape as [number, number];
   const [count, length] = [Math.min(inputs, outputs), Math.max(inputs, outputs)];
-  expectArgument('denseSpectralNorm', 'kernel', count <= LARGEST, `have a side of at most ${LARGEST}`, `[${inputs}, ${outputs}]`, 'Use denseBound for larger ones.');
+  expectArgument('denseSpectralNorm', 'kernel', count <= LARGEST_JACOBI, `have a side of at most ${LARGEST_JACOBI}`, `[${inputs}, ${outputs}]`, 'Use denseBound for larger ones.');
   const scale = frobeniusNorm(values);
   if (scale === 0) return globalBound(0, 'exact', 'L2', 'jacobi');
   const flat = (inputs <= outputs ? values : transpose(inputs, outputs, values)).map((value) => value / scale);
