@@ -21,7 +21,7 @@ export interface BenchmarkOptions {
   readonly quick: boolean;
   /** Only this engine; those that work here by default. `attacks`, `dispatch`, `layers` and `conformance`. */
   readonly engine: Exclude<EngineName, 'webgpu'> | undefined;
-  /** Only specs whose name contains it (`conformance`), subjects (`leaks`), or comparisons with the original (`attacks`). */
+  /** Only specs whose name contains it (`conformance`), subjects (`leaks`), or `'pgd'`, `'batch'` and comparisons with the original (`attacks`). */
   readonly filter: string | undefined;
   /** File for the specs that fail, one JSON object a line. `conformance` alone. */
   readonly failures: string | undefined;

@@ -42,7 +42,7 @@ attacks, attackbench, dispatch, layers, conformance:
   --engine NAME    wasm, tensorflow or, for conformance, cpu; all that work here by default
 
 conformance:
-  --filter TEXT    only specs whose name contains it; of leaks, subjects; of attacks, comparisons with the original
+  --filter TEXT    only specs whose name contains it; of leaks, subjects; of attacks, 'pgd', 'batch', or names of comparisons with the original
   --failures FILE  writes the specs that fail, one JSON object a line
 
 Exit code: 0 all bars hold, 1 a bar does not hold, 2 wrong arguments.`;

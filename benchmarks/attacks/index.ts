@@ -14,10 +14,10 @@ const attacks: Benchmark = async function* ({ quick, engine: only, filter = '' }
     if ((only ?? engine) !== engine || (engine === 'tensorflow' && findTensorflow() === undefined)) continue;
     await useBackend(engine, engine === 'tensorflow' ? { threads: 1 } : {});
     const [width, batch] = engine === 'tensorflow' && !quick ? [64, 32] : [16, 16];
-    if (filter === '') yield* pgdOnResnet(engine, width, batch, quick ? 2 : 4, quick ? undefined : PGD_LIMIT);
+    if (filter === '' || filter === 'pgd') yield* pgdOnResnet(engine, width, batch, quick ? 2 : 4, quick ? undefined : PGD_LIMIT);
     if (engine !== 'tensorflow' || quick) continue;
     if (filter === '' || filter === 'batch') yield* acrossBatches();
-    if (filter === 'batch') continue;
+    if (filter === 'batch' || filter === 'pgd') continue;
     const python = process.env['MOE_BENCH_PYTHON'];
     if (python !== undefined && python !== '') yield* againstOriginal(python, filter);
     else console.error('bench: without MOE_BENCH_PYTHON, a Python with the original AutoAttack (see benchmarks/attacks/peer.py), its last results are in benchmarks/results/attacks.jsonl.');

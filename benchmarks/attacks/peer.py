@@ -2,8 +2,8 @@
 
 Reads one JSON object a line from standard input and answers with one on standard output:
   {"do": "prepare", "victim", "folder", "norm", "eps"} -> {"versions"}
-  {"do": "attack", "attack", "seed"}                   -> {"cpu", "wall"} in milliseconds and {"robust"}, "1" for each image still right
-`attack` is a version of AutoAttack or one of its parts. The folder holds what ../pytorch/peer.py says.
+  {"do": "attack", "version", "attack", "seed", "rows"} -> {"cpu", "wall"} in milliseconds and {"robust"}, "1" for each image still right
+`attack` is a part of that version of AutoAttack, `rows` the images that it attacks. The folder holds what ../pytorch/peer.py says.
 Needs `pip install torch numpy "git+https://github.com/fra31/auto-attack@a39220048b3c9f2cca9a4d3a54604793c68eca7e"`.
 """
 
@@ -23,7 +23,6 @@ answers = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 VICTIMS = {"cnn28": Cnn28, "resnet18": lambda: ResNet18(16)}
-VERSIONS = ["standard", "plus", "rand"]
 
 
 class Victim:
@@ -36,16 +35,15 @@ class Victim:
         load(self.model, tensors)
         self.ball = {"norm": norm, "eps": eps}
 
-    def attack(self, attack, seed):
-        version = attack if attack in VERSIONS else "standard"
+    def attack(self, version, attack, seed, rows):
+        images, labels = self.images[rows], self.labels[rows]
         tool = AutoAttack(self.model, **self.ball, seed=seed, verbose=False, version=version, device="cpu")
-        if version != attack:
-            tool.version, tool.attacks_to_run = "custom", [attack]
+        tool.version, tool.attacks_to_run = "custom", [attack]
         wall, cpu = time.perf_counter(), time.process_time()
-        found = tool.run_standard_evaluation(self.images.clone(), self.labels.clone(), bs=len(self.labels))
+        found = tool.run_standard_evaluation(images, labels, bs=len(rows))
         cost = {"cpu": 1e3 * (time.process_time() - cpu), "wall": 1e3 * (time.perf_counter() - wall)}
         with torch.no_grad():
-            right = self.model(found).argmax(1) == self.labels
+            right = self.model(found).argmax(1) == labels
         return {**cost, "robust": "".join(str(int(flag)) for flag in right)}
 
 

@@ -4,7 +4,7 @@ import { type Tensor, type Tensor2D, add, cast, dispose, floor, matMul, mul, res
 import { describe, expect, it } from 'vitest';
 import { apgd } from './apgd.js';
 import { apgdTargeted } from './apgd-targeted.js';
-import { autoAttack } from './auto-attack.js';
+import { autoAttack, autoAttackParts } from './auto-attack.js';
 import { fabTargeted } from './fab/fab-targeted.js';
 import { fgsm } from './fgsm.js';
 import { GEOMETRIES } from './geometry/geometry.js';
@@ -166,13 +166,20 @@ describe('autoAttack', () => {
   it('has the parts of its version, and needs gradients', () => {
     const names = (version: 'standard' | 'quick' | 'plus' | 'moe'): string[] => autoAttack({ eps: 0.1, version }).options.attacks.map(({ name }) => name);
     expect(names('standard')).toEqual(['apgd', 'apgdTargeted', 'fabTargeted', 'square']);
-    expect(names('quick')).toEqual(['apgd', 'apgdTargeted']);
+    expect(names('quick')).toEqual(['apgd', 'square', 'apgdTargeted']);
     expect(names('moe')).toEqual(['apgd', 'apgdTargeted', 'relaxedGates', 'twoPhase', 'expertTargeted', 'pathEnumeration', 'fabTargeted', 'square']);
     expect(names('plus')).toEqual(['apgd:ce', 'apgd:dlr', 'fab', 'square', 'apgdTargeted', 'fabTargeted']);
     expect(autoAttack({ eps: 12, norm: 'L1' }).options.attacks.slice(0, 2).map(({ options }) => options)).toMatchObject([{ restarts: 5, multiEps: true }, { targets: 5, multiEps: true }]);
+    expect(autoAttack({ eps: 0.1, version: 'quick' }).options.attacks.slice(1).map(({ options }) => options)).toMatchObject([{ giveUp: true }, { targets: 3 }]);
     expect(autoAttack({ eps: 0.1 }).access).toBe('gradient');
     expect(autoAttack({ eps: 0.1, norm: 'L2' }).options).toMatchObject({ eps: 0.1, norm: 'L2', bounds: [0, 1] });
     expect(sequence('two balls', [fgsm({ eps: 0.1 }), fgsm({ eps: 0.2, label: 'wide' })]).options).not.toHaveProperty('eps');
+  });
+
+  it('gives its parts one by one', () => {
+    const options = { eps: 12, norm: 'L1', version: 'plus' } as const;
+    expect(autoAttackParts(options).map(({ name, options: recorded }) => ({ name, options: recorded }))).toEqual(autoAttack(options).options.attacks);
+    expect(() => autoAttackParts({ eps: 0.1, version: 'fast' as 'quick' })).toThrow(/autoAttackParts: version must be/);
   });
 
   it('decides a linear model of three classes exactly', () => {

@@ -1,5 +1,5 @@
 export { type ApgdTargetedOptions, apgdTargeted } from './apgd-targeted.js';
-export { type AutoAttackOptions, autoAttack } from './auto-attack.js';
+export { type AutoAttackOptions, autoAttack, autoAttackParts } from './auto-attack.js';
 export { type ApgdOptions, type ApgdVariant, apgd } from './apgd.js';
 export { type BlackBoxModel, type BlackBoxOptions, type BlackBoxResult, attackBlackBox } from './black-box/attack-black-box.js';
 export { type HopSkipJumpOptions, hopSkipJump } from './black-box/hop-skip-jump.js';

@@ -2,8 +2,9 @@ import { type Tensor, type Tensor2D, mul, tensor1d, tensor4d, tidy, version_core
 import { type Attack, type LogitsFn, createRng } from '@moe/core';
 import { ENGINE, expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
-import { autoAttack } from '../auto-attack.js';
+import { sequence } from '../combinators/sequence.js';
 import { pgd } from '../pgd.js';
+import { square } from '../square.js';
 import { memoryState, net, task } from '../testing/evaluations.js';
 import { evaluate } from './evaluate.js';
 import type { EvaluationEvent } from './evaluation.js';
@@ -12,8 +13,8 @@ const COUNT = 23;
 
 describe('evaluate', () => {
   it('judges a sequence as one attack, in the ball of its parts', async () => {
-    const { attacks } = await evaluate({ ...task(), attacks: [autoAttack({ eps: 0.1, version: 'quick' })] });
-    expect(attacks.map(({ name }) => name)).toEqual(['autoAttack:quick']);
+    const { attacks } = await evaluate({ ...task(), attacks: [sequence('both', [pgd({ eps: 0.1, steps: 3 }), square({ eps: 0.1, queries: 10 })])] });
+    expect(attacks.map(({ name }) => name)).toEqual(['both']);
     expect(attacks[0]!.meanPerturbation).toBeGreaterThan(0);
   });
 

@@ -16,23 +16,34 @@ export function distanceL1(a: Float32Array, b: Float32Array): number {
   return total;
 }
 
+/** Sizes of the changes of one example, and the room on their side; as long as the longest example so far. */
+let work = { sizes: new Float64Array(0), rooms: new Float64Array(0) };
+
 /** By how much every coordinate of a difference is shortened, no further than to zero, so that what lies within bounds has length `eps`. */
 function threshold(point: Float32Array, centre: Float32Array, eps: number, [low, high]: Bounds): number {
+  if (work.sizes.length < point.length) work = { sizes: new Float64Array(point.length), rooms: new Float64Array(point.length) };
+  const { sizes, rooms } = work;
+  let [count, most] = [0, 0];
+  for (let i = 0; i < point.length; i++) {
+    const change = point[i]! - centre[i]!;
+    if (change === 0) continue;
+    const size = Math.abs(change);
+    sizes[count] = size;
+    rooms[count] = change > 0 ? high - centre[i]! : centre[i]! - low;
+    count++;
+    if (size > most) most = size;
+  }
   let [below, above] = [0, Infinity];
   let shift = 0;
   for (let step = 0; step < MAX_STEPS; step++) {
-    let [length, slope, most] = [0, 0, 0];
-    for (let i = 0; i < point.length; i++) {
-      const change = point[i]! - centre[i]!;
-      const size = Math.abs(change);
-      const room = change > 0 ? high - centre[i]! : centre[i]! - low;
-      const left = size - shift;
-      if (size > most) most = size;
+    let [length, slope] = [0, 0];
+    for (let k = 0; k < count; k++) {
+      const left = sizes[k]! - shift;
       if (left <= 0) continue;
-      if (left < room) {
+      if (left < rooms[k]!) {
         length += left;
         slope++;
-      } else length += room;
+      } else length += rooms[k]!;
     }
     const excess = length - eps;
     if (Math.abs(excess) <= 1e-12 * eps || (shift === 0 && excess <= 0)) break;
@@ -68,14 +79,15 @@ export function projectL1(point: Float32Array, centre: Float32Array, { eps, boun
   let radius = eps;
   for (let attempt = 1; ; attempt *= 2) {
     const shift = threshold(source, centre, radius, bounds);
+    let length = 0;
     for (let i = 0; i < source.length; i++) {
       const change = source[i]! - centre[i]!;
       const left = Math.abs(change) - shift;
       const moved = left <= 0 ? centre[i]! : centre[i]! + (change > 0 ? left : -left);
       out[i] = Math.min(Math.max(moved, low), high);
+      length += Math.abs(out[i]! - centre[i]!);
     }
     // Rounding many coordinates the same way can lengthen the difference beyond its slack.
-    const length = distanceL1(out, centre);
     if (!(length > longest(eps))) return out;
     source = out;
     radius = Math.max(0, radius - attempt * (length - eps));

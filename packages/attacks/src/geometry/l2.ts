@@ -33,12 +33,14 @@ export function projectL2(point: Float32Array, centre: Float32Array, { eps, boun
   let source = point;
   let scale = Math.min(1, eps / (distanceL2(point, centre) + TINY));
   for (let attempt = 1; ; attempt *= 2) {
+    let total = 0;
     for (let i = 0; i < source.length; i++) {
       const value = centre[i]! + scale * (source[i]! - centre[i]!);
       out[i] = Math.min(Math.max(value, low), high);
+      total += (out[i]! - centre[i]!) ** 2;
     }
     // Rounding many coordinates the same way can lengthen the difference beyond its slack.
-    const length = distanceL2(out, centre);
+    const length = Math.sqrt(total);
     if (!(length > longest(eps))) return out;
     source = out;
     scale = Math.max(0, 1 - attempt * (1 - eps / length));

@@ -7,80 +7,117 @@ import { type SquareMoves, type Window, windowAt } from './square-linf.js';
 
 const TINY = 1e-12;
 
-/** What differs between the norms; lengths are of one power of the norm, so that those of disjoint windows add up. */
-interface Sums {
-  /** How fast a bump falls off. */
-  readonly fall: number;
-  readonly power: (value: number) => number;
-  readonly root: (sum: number) => number;
-  readonly project: typeof projectL1;
-  /** Length of the moved change of one channel, from the power sums of what is left in all and of what the windows held. */
-  readonly placed: (spare: number, held: number, channels: number) => number;
+/** Norms of these moves. Lengths are of one power of the norm, so that those of disjoint windows add up; the flag is whether that is the square. */
+type DipoleNorm = 'L1' | 'L2';
+
+const powerOf = (value: number, squared: boolean): number => (squared ? value * value : Math.abs(value));
+
+const rootOf = (sum: number, squared: boolean): number => (squared ? Math.sqrt(sum) : sum);
+
+/** Factor that gives values a length. */
+function factorFor(length: number, values: Float64Array, squared: boolean): number {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += powerOf(values[i]!, squared);
+  return length / (rootOf(total, squared) + TINY);
 }
 
-const SUMS: Readonly<Record<'L1' | 'L2', Sums>> = {
-  L1: { fall: 4, power: Math.abs, root: (sum) => sum, project: projectL1, placed: (spare, held, channels) => spare + held * channels },
-  L2: { fall: 2, power: (value) => value * value, root: Math.sqrt, project: projectL2, placed: (spare, held, channels) => Math.sqrt(spare / channels + held) },
-};
-
-const lengthOf = (values: Float64Array, { power, root }: Sums): number => root(values.reduce((total, value) => total + power(value), 0));
-
-function rescale(values: Float64Array, length: number, sums: Sums): Float64Array {
-  const factor = length / (lengthOf(values, sums) + TINY);
+function toUnitLength(values: Float64Array, squared: boolean): Float64Array {
+  const factor = factorFor(1, values, squared);
   for (let i = 0; i < values.length; i++) values[i]! *= factor;
   return values;
 }
 
 /** Pyramid `[rows,columns]` of unit length, highest in the middle. */
-function bump(rows: number, columns: number, sums: Sums): Float64Array {
+function bump(rows: number, columns: number, squared: boolean): Float64Array {
   const values = new Float64Array(rows * columns);
+  const fall = squared ? 2 : 4;
   const [middleY, middleX] = [Math.floor(rows / 2), Math.floor(columns / 2)];
   for (let t = 0; t <= Math.max(middleY, middleX); t++) {
     for (let y = Math.max(middleY - t, 0); y <= Math.min(middleY + t, rows - 1); y++) {
-      for (let x = Math.max(middleX - t, 0); x <= Math.min(middleX + t, columns - 1); x++) values[y * columns + x]! += 1 / (t + 1) ** sums.fall;
+      for (let x = Math.max(middleX - t, 0); x <= Math.min(middleX + t, columns - 1); x++) values[y * columns + x]! += 1 / (t + 1) ** fall;
     }
   }
-  return rescale(values, 1, sums);
+  return toUnitLength(values, squared);
 }
 
 /** Two bumps of opposite sign, one above the other or side by side, of unit length: `[rows,columns]`. */
-export function dipole(norm: 'L1' | 'L2', rows: number, columns: number, sideways: boolean): Float64Array {
-  const sums = SUMS[norm];
+export function dipole(norm: DipoleNorm, rows: number, columns: number, sideways: boolean): Float64Array {
+  const squared = norm === 'L2';
   const [long, across] = sideways ? [columns, rows] : [rows, columns];
   const upper = Math.floor(long / 2);
   const values = new Float64Array(long * across);
-  if (upper > 0) values.set(bump(upper, across, sums));
-  values.set(bump(long - upper, across, sums).map((value) => -value), upper * across);
-  const unit = rescale(values, 1, sums);
+  if (upper > 0) values.set(bump(upper, across, squared));
+  values.set(bump(long - upper, across, squared).map((value) => -value), upper * across);
+  const unit = toUnitLength(values, squared);
   return sideways ? Float64Array.from({ length: rows * columns }, (_, i) => unit[(i % columns) * rows + Math.floor(i / columns)]!) : unit;
 }
 
 const signOf = (draw: number): number => (draw < 0.5 ? -1 : 1);
 
-/** Moves of Square in L1 and L2 on one image size; keeps its shapes and working space. */
-export function dipoleMoves(norm: 'L1' | 'L2', bounds: Bounds, image: Image): SquareMoves {
-  const { height, width, channels } = image;
-  const sums = SUMS[norm];
-  const { power, root, placed } = sums;
-  const change = new Float64Array(height * width * channels);
-  const shapes = new Map<string, Float64Array>();
-  const shapeOf = (rows: number, columns: number, sideways: boolean): Float64Array => {
-    const key = `${rows},${columns},${sideways}`;
-    const shape = shapes.get(key) ?? dipole(norm, rows, columns, sideways);
-    shapes.set(key, shape);
+/** A dipole, and where in an image its numbers lie from those of its window's corner, in one channel. */
+interface Shape {
+  readonly values: Float64Array;
+  readonly offsets: Int32Array;
+}
+
+/** Dipoles of one image size, each made once. */
+function dipoleShapes(norm: DipoleNorm, { width, channels }: Image): (rows: number, columns: number, sideways: boolean) => Shape {
+  const known = new Map<number, Shape>();
+  return (rows, columns, sideways) => {
+    const key = 2 * (rows * (width + 1) + columns) + Number(sideways);
+    let shape = known.get(key);
+    if (shape === undefined) {
+      const offsets = Int32Array.from({ length: rows * columns }, (_, i) => (Math.floor(i / columns) * width + (i % columns)) * channels);
+      shape = { values: dipole(norm, rows, columns, sideways), offsets };
+      known.set(key, shape);
+    }
     return shape;
   };
-  const mixes = new Map<number, Float64Array>();
-  const mixOf = (size: number): Float64Array => {
-    const mix = mixes.get(size) ?? new Float64Array(size);
-    mixes.set(size, mix);
-    return mix;
+}
+
+/** Moves of Square in L1 and L2 on one image size; keeps its shapes and working space. */
+export function dipoleMoves(norm: DipoleNorm, bounds: Bounds, image: Image): SquareMoves {
+  const { height, width, channels } = image;
+  const squared = norm === 'L2';
+  const project = squared ? projectL2 : projectL1;
+  const shapeOf = dipoleShapes(norm, image);
+  const change = new Float64Array(height * width * channels);
+  const mix = new Float64Array(height * width);
+  const cornerOf = ({ top, left }: Window): number => (top * width + left) * channels;
+
+  /** Moves what one channel changes in a window to another one, along a shape; `spare` is what is left in all, as a power. */
+  const move = (from: number, to: number, { values, offsets }: Shape, sign: number, spare: number): void => {
+    const count = offsets.length;
+    let [own, other] = [0, 0];
+    for (let i = 0; i < count; i++) {
+      const at = to + offsets[i]!;
+      mix[i] = change[at]!;
+      own += powerOf(change[at]!, squared);
+      change[at] = 0;
+    }
+    // What both windows hold has been counted, and is zero by now.
+    for (let i = 0; i < count; i++) {
+      const at = from + offsets[i]!;
+      other += powerOf(change[at]!, squared);
+      change[at] = 0;
+    }
+    const unit = rootOf(own, squared) + TINY;
+    let total = 0;
+    for (let i = 0; i < count; i++) {
+      const mixed = values[i]! * sign + mix[i]! / unit;
+      mix[i] = mixed;
+      total += powerOf(mixed, squared);
+    }
+    const held = own + other;
+    const length = squared ? Math.sqrt(spare / channels + held) : spare + held * channels;
+    const factor = length / (rootOf(total, squared) + TINY);
+    for (let i = 0; i < count; i++) change[to + offsets[i]!] = mix[i]! * factor;
   };
-  const at = ({ top, left }: Window, columns: number, i: number, c: number): number => ((top + Math.floor(i / columns)) * width + left + (i % columns)) * channels + c;
-  /** Writes clean image plus change, projected. */
-  const finish = (clean: Float32Array, eps: number, out: Float32Array): void => {
-    for (let i = 0; i < clean.length; i++) out[i] = clean[i]! + change[i]!;
-    sums.project(out, clean, { eps, bounds }, out);
+
+  /** Writes clean image plus so many times the change, projected. */
+  const finish = (clean: Float32Array, factor: number, eps: number, out: Float32Array): void => {
+    for (let i = 0; i < clean.length; i++) out[i] = clean[i]! + change[i]! * factor;
+    project(out, clean, { eps, bounds }, out);
   };
 
   return {
@@ -92,13 +129,13 @@ export function dipoleMoves(norm: 'L1' | 'L2', bounds: Bounds, image: Image): Sq
       change.fill(0);
       for (let tile = 0; tile < tilesY * tilesX; tile++) {
         const draws = rng.stream('tiles').at(tile).uniform(1 + channels);
-        const window = { top: offsetY + Math.floor(tile / tilesX) * rows, left: offsetX + (tile % tilesX) * columns };
-        shapeOf(rows, columns, draws[0]! < 0.5).forEach((value, i) => {
-          for (let c = 0; c < channels; c++) change[at(window, columns, i, c)] = value * signOf(draws[1 + c]!);
-        });
+        const corner = cornerOf({ top: offsetY + Math.floor(tile / tilesX) * rows, left: offsetX + (tile % tilesX) * columns });
+        const { values, offsets } = shapeOf(rows, columns, draws[0]! < 0.5);
+        for (let c = 0; c < channels; c++) {
+          for (let i = 0; i < offsets.length; i++) change[corner + offsets[i]! + c] = values[i]! * signOf(draws[1 + c]!);
+        }
       }
-      rescale(change, eps, sums);
-      finish(clean, eps, out);
+      finish(clean, factorFor(eps, change, squared), eps, out);
     },
 
     // The best point with the change of one window moved to another, which gets whatever length is left as well.
@@ -107,33 +144,19 @@ export function dipoleMoves(norm: 'L1' | 'L2', bounds: Bounds, image: Image): Sq
       const odd = wanted % 2 === 0 ? wanted + 1 : wanted;
       const [rows, columns] = [Math.min(odd, height), Math.min(odd, width)];
       const draws = rng.uniform(5 + channels);
-      const [to, from] = [windowAt(draws.subarray(0, 2), rows, columns, image), windowAt(draws.subarray(2, 4), rows, columns, image)];
+      const to = cornerOf(windowAt(draws, 0, rows, columns, image));
+      const from = cornerOf(windowAt(draws, 2, rows, columns, image));
       const shape = shapeOf(rows, columns, draws[4]! < 0.5);
-      const mix = mixOf(rows * columns);
-      const [down, right] = [from.top - to.top, from.left - to.left];
       let spent = 0;
       for (let i = 0; i < change.length; i++) {
-        change[i] = best[i]! - clean[i]!;
-        spent += power(change[i]!);
+        const moved = best[i]! - clean[i]!;
+        change[i] = moved;
+        spent += powerOf(moved, squared);
       }
-      const spare = Math.max(power(eps) - spent, 0);
-      for (let c = 0; c < channels; c++) {
-        let [own, other] = [0, 0];
-        for (let i = 0; i < mix.length; i++) {
-          own += power(change[at(to, columns, i, c)]!);
-          const [y, x] = [Math.floor(i / columns) + down, (i % columns) + right];
-          const shared = y >= 0 && y < rows && x >= 0 && x < columns;
-          if (!shared) other += power(change[at(from, columns, i, c)]!);
-        }
-        const unit = root(own) + TINY;
-        for (let i = 0; i < mix.length; i++) mix[i] = shape[i]! * signOf(draws[5 + c]!) + change[at(to, columns, i, c)]! / unit;
-        rescale(mix, placed(spare, own + other, channels), sums);
-        for (let i = 0; i < mix.length; i++) change[at(from, columns, i, c)] = 0;
-        for (let i = 0; i < mix.length; i++) change[at(to, columns, i, c)] = mix[i]!;
-      }
+      const spare = Math.max(powerOf(eps, squared) - spent, 0);
+      for (let c = 0; c < channels; c++) move(from + c, to + c, shape, signOf(draws[5 + c]!), spare);
       // In L1 the projection shortens; in L2 it would, too, but a change that bounds have cut is lengthened first.
-      if (norm === 'L2') rescale(change, eps, sums);
-      finish(clean, eps, out);
+      finish(clean, squared ? factorFor(eps, change, squared) : 1, eps, out);
     },
   };
 }

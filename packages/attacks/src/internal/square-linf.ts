@@ -21,9 +21,9 @@ const REDRAWS = 8;
 
 const sideOf = (share: number, { height, width }: Image): number => Math.max(Math.round(Math.sqrt(share * height * width)), 1);
 
-/** A place for a window of the given sides, every one with the same chance. */
-export function windowAt(draws: Float32Array, rows: number, columns: number, { height, width }: Image): Window {
-  return { top: Math.min(Math.floor(draws[0]! * (height - rows + 1)), height - rows), left: Math.min(Math.floor(draws[1]! * (width - columns + 1)), width - columns) };
+/** A place for a window of the given sides, every one with the same chance; takes two draws. */
+export function windowAt(draws: Float32Array, from: number, rows: number, columns: number, { height, width }: Image): Window {
+  return { top: Math.min(Math.floor(draws[from]! * (height - rows + 1)), height - rows), left: Math.min(Math.floor(draws[from + 1]! * (width - columns + 1)), width - columns) };
 }
 
 const signOf = (draw: number): number => (draw < 0.5 ? -1 : 1);
@@ -45,7 +45,7 @@ export function stripeMoves([low, high]: Bounds, image: Image): SquareMoves {
       const [rows, columns] = [Math.min(side, height), Math.min(side, width)];
       for (let attempt = 0; attempt < REDRAWS; attempt++) {
         const draws = rng.at(attempt).uniform(2 + channels);
-        const { top, left } = windowAt(draws, rows, columns, image);
+        const { top, left } = windowAt(draws, 0, rows, columns, image);
         for (let c = 0; c < channels; c++) signs[c] = eps * signOf(draws[2 + c]!);
         out.set(best);
         let changed = false;
