@@ -50,8 +50,8 @@ describe('train with compile', () => {
   it('hands the learning rate over as a tensor', async () => {
     const seen: string[] = [];
     const compile: Compile = (fn) =>
-      ((...args: [{ update: { rates: Record<string, Tensor[]> } }]) => {
-        const rates = Object.values(args[0].update.rates).map((tensors) => tensors.map((rate) => rate.dataSync()[0]!.toPrecision(6)).join());
+      ((...args: [{ update: { rates: Record<string, Tensor[]>[] } }]) => {
+        const rates = args[0].update.rates.flatMap((ofUpdate) => Object.values(ofUpdate)).map((tensors) => tensors.map((rate) => rate.dataSync()[0]!.toPrecision(6)).join());
         seen.push([...new Set(rates)].join(' '));
         return fn(...(args as unknown as never[]));
       }) as unknown as typeof fn;

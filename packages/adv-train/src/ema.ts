@@ -1,7 +1,6 @@
 import { type Tensor, add, mul, tidy } from '@tensorflow/tfjs-core';
 import { type Weight, expectArgument, expectKnownKeys, expectNumber } from '@moe/core';
-import { encodeTensors } from './checkpoint/tensor-file.js';
-import { readWeights } from './checkpoint/weights.js';
+import { encodeWeights, readWeights } from './checkpoint/weights.js';
 
 /** An exponential moving average of the trainable weights, see {@link TrainOptions.ema}. */
 export interface EmaOptions {
@@ -43,5 +42,5 @@ export function moveAverages(averages: Map<string, Tensor>, weights: readonly We
 export async function saveAveraged(weights: readonly Weight[], averages: ReadonlyMap<string, Tensor>): Promise<Uint8Array> {
   const values = await readWeights(weights);
   const tensors = await Promise.all(values.map(async (value) => ({ ...value, data: (await averages.get(value.name)?.data<'float32'>()) ?? value.data })));
-  return encodeTensors({ tensors, metadata: { format: 'moe-weights' } });
+  return encodeWeights(tensors);
 }

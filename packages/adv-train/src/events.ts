@@ -1,4 +1,5 @@
 import type { EpochRecord, RoutingFinding } from './history.js';
+import type { ValidationRecord } from './validation/validation.js';
 
 /** Something that happened in {@link train}. `epoch` and `step` count from 0. */
 export type TrainEvent =
@@ -21,6 +22,15 @@ export type TrainEvent =
     }
   | { readonly type: 'epoch'; readonly record: EpochRecord; readonly epochs: number; readonly etaMs: number }
   | { readonly type: 'alarm'; readonly epoch: number; readonly finding: RoutingFinding }
+  | {
+      readonly type: 'validation';
+      readonly epoch: number;
+      readonly validation: ValidationRecord;
+      /** Whether no epoch before had a score as high. */
+      readonly isBest: boolean;
+      /** Whether the run ends here, before its last epoch. */
+      readonly endsRun: boolean;
+    }
   | {
       readonly type: 'checkpoint';
       /** Epochs finished, and steps finished in the next one. */

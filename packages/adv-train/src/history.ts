@@ -1,4 +1,5 @@
 import type { Json } from './checkpoint/fingerprint.js';
+import type { ValidationRecord } from './validation/validation.js';
 
 /** What one MoE layer did during an epoch, over all rows that its gate saw. */
 export interface RoutingRecord {
@@ -41,6 +42,8 @@ export interface EpochRecord {
   readonly findings: readonly RoutingFinding[];
   /** What each {@link Observer} saw after the epoch, by its name. */
   readonly observed: { readonly [observer: string]: Json };
+  /** What {@link TrainOptions.validation} found after the epoch; missing where it did not look. */
+  readonly validation?: ValidationRecord;
 }
 
 /** Whole course of a run, plain JSON; the same after any number of interruptions. */

@@ -1,8 +1,9 @@
-import { type Tensor, add, mul, onesLike, reshape, sign, sub, tensor, tidy } from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, add, mul, onesLike, reshape, sign, sub, sum, tensor, tidy } from '@tensorflow/tfjs-core';
 import { expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
 import type { Objective, ObjectiveStep, SteppedObjective } from './objectives/objective.js';
 import { standard } from './objectives/standard.js';
+import { adam } from './optimizers/adam.js';
 import { sgd } from './optimizers/sgd.js';
 import { constant } from './schedules/constant.js';
 import { oneBatch } from './testing/data.js';
@@ -71,6 +72,35 @@ describe('train with an objective of several steps', () => {
     await expect(run(target, stepped({ loss }, { loss }), { accumulate: 2 })).rejects.toThrow('train: accumulate must be 1 for an objective of 2 steps, got 2.');
     await expect(run(target, stepped({ loss, moves: () => false }))).rejects.toThrow('train: objective must have a loss that depends on a weight that it moves');
     target.dispose();
+  });
+});
+
+describe('updates', () => {
+  it('moves the weights several times by one gradient, with momentum and counts as if it had come again', async () => {
+    const target = linearModel([1, -1], 0.5);
+    await expectTensorsKept(0, () => run(target, stepped({ loss, updates: 2 }), { optimizer: sgd({ momentum: 0.5 }) }));
+    // By .1·g, then by .1·(.5·g + g).
+    const d = 0.25 * sigmoid(-0.5);
+    expect(target.values().w).toBeAllClose([1 - d, -1 - 2 * d]);
+    target.dispose();
+
+    const [twice, again] = [linearModel([1, -1], 0.5), linearModel([1, -1], 0.5)];
+    // Where the loss is linear, the gradient does come again.
+    const linear: ObjectiveStep = {
+      loss: (model, inputs) => {
+        const { logits, routing } = model.forward(inputs);
+        return { total: sum(logits) as Scalar, terms: {}, logits, routing };
+      },
+    };
+    await run(twice, stepped({ ...linear, updates: 2 }), { optimizer: adam(), epochs: 2 });
+    await run(again, stepped(linear, linear), { optimizer: adam(), epochs: 2 });
+    expect(twice.values()).toEqual(again.values());
+    [twice, again].forEach((model) => model.dispose());
+  });
+
+  it('refuses none', () => {
+    const target = linearModel([1, -1], 0.5);
+    return expect(run(target, stepped({ loss, updates: 0 })).finally(() => target.dispose())).rejects.toThrow('train: objective must be an Objective');
   });
 });
 

@@ -1,3 +1,4 @@
+import type { NamedTensorMap } from '@tensorflow/tfjs-core';
 import { type Batch, type Compile, type MoeModel, type Weight, expectArgument, expectInteger, expectKnownKeys } from '@moe/core';
 import type { Json } from './checkpoint/fingerprint.js';
 import type { CheckpointStore } from './checkpoint/store.js';
@@ -11,6 +12,14 @@ import { type WeightGroup, describeGroups, expectGroups } from './optimizers/gro
 import { type Objective, objectiveSteps } from './objectives/objective.js';
 import type { Optimizer } from './optimizers/optimizer.js';
 import type { Schedule } from './schedules/schedule.js';
+import { type ValidationOptions, describeValidation, expectValidation } from './validation/validation.js';
+
+/**
+ * Gives all processes that train together the mean of each tensor, the same bits to all: `(tensors) => cluster.allReduce(tensors, 'mean')`, with `connectCluster()` of `@moe/backend/node`.
+ *
+ * @param tensors - float32, under the same names and of the same shapes on every process; the mean is new tensors, which `train` disposes.
+ */
+export type Exchange = (tensors: NamedTensorMap) => Promise<NamedTensorMap>;
 
 /** Options of `train`. */
 export interface TrainOptions {
@@ -55,6 +64,11 @@ export interface TrainOptions {
   readonly checkpointEvery?: number;
   /** Look at the model at the end of epochs; what they see is in the history. @defaultValue none */
   readonly observers?: readonly Observer[];
+  /**
+   * Looks at held-out examples at the end of epochs: what it finds is in the history and in events, tells the best epoch, whose weights the result brings, and may end the run early.
+   * @defaultValue none
+   */
+  readonly validation?: ValidationOptions;
   /** Bounds beyond which routing counts as frozen or collapsed: an `alarm` event, and a finding in the history. @defaultValue those of {@link RoutingAlarms} */
   readonly alarms?: RoutingAlarms;
   /** Which weights are routers', for their gradients in the history; those of a layer are named `LAYER/…`. @defaultValue {@link isRouterWeight}, the names of `@moe/layers` */
@@ -69,6 +83,13 @@ export interface TrainOptions {
    * @defaultValue steps run as they are
    */
   readonly compile?: Compile;
+  /**
+   * Trains on several processes: `data` gives each its own part of every batch, all have the other options and start from the same weights or checkpoint. Each update then is that of the joined
+   * batch, up to rounding, for losses that are means over rows, and running statistics become the means of all; batch norm, balance losses, capacity, router noise and {@link ObjectiveStep.displace}
+   * still see the part. The history is of the part. No part of what a checkpoint compares.
+   * @defaultValue one process
+   */
+  readonly exchange?: Exchange;
 }
 
 const KEYS: readonly (keyof TrainOptions)[] = [
@@ -89,23 +110,25 @@ const KEYS: readonly (keyof TrainOptions)[] = [
   'checkpoint',
   'checkpointEvery',
   'observers',
+  'validation',
   'alarms',
   'routerWeights',
   'onEvent',
   'signal',
   'compile',
+  'exchange',
 ];
 
 function isObjective(objective: Objective | undefined): boolean {
   if (typeof objective !== 'object' || objective === null) return false;
   const steps = objectiveSteps(objective);
-  return steps.length > 0 && steps.every((step) => typeof step.loss === 'function');
+  return steps.length > 0 && steps.every(({ loss, updates = 1 }) => typeof loss === 'function' && Number.isInteger(updates) && updates > 0);
 }
 
 /** Checks every option; see `train` for what is thrown. */
 export function checkOptions(options: TrainOptions): void {
   expectKnownKeys('train', options, KEYS);
-  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, groups, clipNorm, accumulate, ema, seed, checkpointEvery, observers = [], alarms = {}, routerWeights, compile } = options;
+  const { model, weights, data, batchesPerEpoch, epochs, objective, optimizer, schedule, groups, clipNorm, accumulate, ema, seed, checkpointEvery, observers = [], validation, alarms = {}, routerWeights, compile, exchange } = options;
   expectArgument('train', 'model', typeof model?.forward === 'function', 'be a MoeModel', model, 'Lift a function with plainModel(fn).');
   expectWeights('train', weights);
   const trainable = weights.filter((weight) => weight.trainable);
@@ -128,13 +151,15 @@ export function checkOptions(options: TrainOptions): void {
   expectInteger('train', 'seed', seed, 0);
   if (checkpointEvery !== undefined) expectInteger('train', 'checkpointEvery', checkpointEvery, 1);
   expectObservers(observers);
+  if (validation !== undefined) expectValidation(validation, ema !== undefined);
   expectAlarms(alarms);
   expectArgument('train', 'routerWeights', routerWeights === undefined || typeof routerWeights === 'function', 'be a function', routerWeights);
   expectArgument('train', 'compile', compile === undefined || typeof compile === 'function', 'be a function', compile, "Pass jit of '@moe/backend'.");
+  expectArgument('train', 'exchange', exchange === undefined || typeof exchange === 'function', 'be a function', exchange, "Pass (tensors) => cluster.allReduce(tensors, 'mean').");
 }
 
 /** Everything about a run that decides its course, as plain JSON. */
-export function fingerprint({ weights, objective, optimizer, groups, clipNorm, accumulate, ema, schedule, epochs, batchesPerEpoch, seed, observers, alarms, identity = {} }: TrainOptions): Json {
+export function fingerprint({ weights, objective, optimizer, groups, clipNorm, accumulate, ema, schedule, epochs, batchesPerEpoch, seed, observers, validation, alarms, identity = {} }: TrainOptions): Json {
   const named = ({ name, options }: { readonly name: string; readonly options: object }): object => ({ name, ...options });
   const value = {
     seed,
@@ -148,6 +173,7 @@ export function fingerprint({ weights, objective, optimizer, groups, clipNorm, a
     ema,
     schedule: named(schedule),
     observers: observers && describeObservers(observers),
+    validation: validation && describeValidation(validation),
     alarms,
     identity,
   };

@@ -3,17 +3,27 @@ import { type Weight, throwIfAborted } from '@moe/core';
 import { type RunIdentity, decodeRun } from './checkpoint/run-checkpoint.js';
 import type { RunState } from './checkpoint/run-state.js';
 import { saveAveraged } from './ema.js';
+import { encodeWeights } from './checkpoint/weights.js';
 import type { TrainHistory } from './history.js';
 import { runEpochs } from './internal/loop.js';
 import { type WeightSettings, weightSettings } from './optimizers/groups.js';
 import { emptyTally } from './internal/tally.js';
 import { type TrainOptions, checkOptions, fingerprint } from './train-options.js';
+import { type ScoredEpoch, bestEpoch } from './validation/selection.js';
 
-/** What {@link train} resolves to; the trained weights are in the model. */
+/** The epoch that `validation.select` chose. */
+export interface BestEpoch extends ScoredEpoch {
+  /** The model as it was looked at, for {@link loadWeights}. */
+  readonly weights: Uint8Array;
+}
+
+/** What {@link train} resolves to; the last weights are in the model. */
 export interface TrainResult {
   readonly history: TrainHistory;
-  /** The model with averaged weights, for `loadWeights`; present where `ema` is asked for. */
+  /** The model with averaged weights, for {@link loadWeights}; present where `ema` is asked for. */
   readonly averaged?: Uint8Array;
+  /** Present where `validation.select` is asked for. */
+  readonly best?: BestEpoch;
 }
 
 function freshState(weights: readonly Weight[], settings: ReadonlyMap<string, WeightSettings>, averages: boolean): RunState {
@@ -29,6 +39,7 @@ function freshState(weights: readonly Weight[], settings: ReadonlyMap<string, We
     carried: undefined,
     tally: emptyTally(),
     history: [],
+    best: undefined,
   };
 }
 
@@ -63,8 +74,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   try {
     if (saved !== undefined) await onEvent?.({ type: 'resume', epoch: state.epoch, step: state.step });
     await runEpochs(options, identity, state);
-    const history = { epochs: state.history };
-    return ema === undefined ? { history } : { history, averaged: await saveAveraged(weights, state.averages) };
+    const selected = bestEpoch(state.history);
+    return {
+      history: { epochs: state.history },
+      ...(ema !== undefined && { averaged: await saveAveraged(weights, state.averages) }),
+      ...(selected && state.best && { best: { ...selected, weights: encodeWeights(state.best) } }),
+    };
   } finally {
     dispose([...[...state.slots.values()].flat(), ...state.gradients.values(), ...state.averages.values(), ...(state.carried ? [state.carried] : [])]);
   }

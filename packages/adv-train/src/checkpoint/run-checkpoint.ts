@@ -1,6 +1,7 @@
 import { type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { CheckpointError, type Weight } from '@moe/core';
 import type { WeightSettings } from '../optimizers/groups.js';
+import { bestEpoch } from '../validation/selection.js';
 import { type Json, firstDifference } from './fingerprint.js';
 import { type RunState, type StoredState, isStoredState } from './run-state.js';
 import { type StoredTensor, decodeTensors, encodeTensors } from './tensor-file.js';
@@ -11,6 +12,7 @@ const WEIGHT = 'weight/';
 const GRADIENT = 'gradient/';
 const AVERAGE = 'ema/';
 const CARRIED = 'carried';
+const BEST = 'best/';
 const slotName = (slot: string, weight: string): string => `optimizer/${slot}/${weight}`;
 
 /** What a checkpoint belongs to. */
@@ -50,6 +52,7 @@ export async function encodeRun(identity: RunIdentity, state: RunState): Promise
   const values = await readWeights(identity.weights);
   const tensors: StoredTensor[] = values.map((value) => ({ ...value, name: WEIGHT + value.name }));
   for (const [name, value] of namedTensors(identity, state)) tensors.push({ name, shape: [...value.shape], data: await value.data<'float32'>() });
+  for (const entry of state.best ?? []) tensors.push({ ...entry, name: BEST + entry.name });
   const { epoch, step, updates, rows, tally, history } = state;
   const stored: StoredState = { epoch, step, updates: Object.fromEntries(updates), rows, tally, history };
   return encodeTensors({ tensors, metadata: { format: FORMAT, fingerprint: JSON.stringify(identity.fingerprint), state: JSON.stringify(stored) } });
@@ -96,6 +99,7 @@ export function decodeRun(identity: RunIdentity, bytes: Uint8Array): RunState {
   const summed = trainable.filter(({ name }) => byName.has(GRADIENT + name)).map(({ name, variable }) => ({ name, shape: variable.shape, data: valuesOf(GRADIENT + name, variable.size) }));
   const averaged = averages ? trainable.map(({ name, variable }) => ({ name, shape: variable.shape, data: valuesOf(AVERAGE + name, variable.size) })) : [];
   const carried = byName.has(CARRIED) ? { shape: byName.get(CARRIED)!.shape, data: valuesOf(CARRIED) } : undefined;
+  const selected = bestEpoch(history) && weights.map(({ name, variable }): StoredTensor => ({ name, shape: [...variable.shape], data: valuesOf(BEST + name, variable.size) }));
   const values = tensors.filter(({ name }) => name.startsWith(WEIGHT)).map((entry) => ({ ...entry, name: entry.name.slice(WEIGHT.length) }));
   assignWeights('train', weights, values);
   return {
@@ -109,5 +113,6 @@ export function decodeRun(identity: RunIdentity, bytes: Uint8Array): RunState {
     carried: carried && tensor(carried.data, [...carried.shape]),
     tally,
     history: [...history],
+    best: selected,
   };
 }

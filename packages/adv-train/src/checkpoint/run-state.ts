@@ -1,6 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { EpochRecord } from '../history.js';
 import type { LayerTally, Tally } from '../internal/tally.js';
+import type { ValidatedSet, ValidationRecord } from '../validation/validation.js';
+import type { StoredTensor } from './tensor-file.js';
 
 /** Where a run stands, besides its weights. */
 export interface RunState {
@@ -23,6 +25,8 @@ export interface RunState {
   /** Sums of the current epoch. */
   tally: Tally;
   readonly history: EpochRecord[];
+  /** All weights of the best epoch; `undefined` before the first look that selects. */
+  best: readonly StoredTensor[] | undefined;
 }
 
 type Check = (value: unknown) => boolean;
@@ -55,6 +59,11 @@ const isRoutingRecord = fields<EpochRecord['routing'][number]>({
   auxLoss: isNumber,
   droppedFraction: isNumber,
 });
+const isValidatedSet = fields<ValidatedSet>({ examples: isCount, clean: isNumber, robust: isNumber, trust: isText });
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
 const isEpochRecord = fields<EpochRecord>({
   epoch: isCount,
   learningRate: isNumber,
@@ -66,6 +75,7 @@ const isEpochRecord = fields<EpochRecord>({
   routing: listOf(isRoutingRecord),
   findings: listOf(isRecord),
   observed: isRecord,
+  validation: optional(fields<ValidationRecord>({ sets: recordOf(isValidatedSet), score: optional(isNumber) })),
 });
 
 /** What of a {@link RunState} is stored as JSON. */

@@ -23,6 +23,12 @@ export function readWeights(weights: readonly Weight[]): Promise<StoredTensor[]>
   );
 }
 
+/** Current values of weights, in arrays of their own. */
+export const copyWeights = async (weights: readonly Weight[]): Promise<StoredTensor[]> => (await readWeights(weights)).map((entry) => ({ ...entry, data: entry.data.slice() }));
+
+/** A model's weights as a file for {@link loadWeights}. */
+export const encodeWeights = (tensors: readonly StoredTensor[]): Uint8Array => encodeTensors({ tensors, metadata: { format: 'moe-weights' } });
+
 /** Sets weights from stored tensors after checking that names and shapes are exactly theirs. */
 export function assignWeights(caller: string, weights: readonly Weight[], stored: readonly StoredTensor[]): void {
   const fail = (what: string): never => {
@@ -51,7 +57,7 @@ export function assignWeights(caller: string, weights: readonly Weight[], stored
  */
 export async function saveWeights(weights: readonly Weight[]): Promise<Uint8Array> {
   expectWeights('saveWeights', weights);
-  return encodeTensors({ tensors: await readWeights(weights), metadata: { format: 'moe-weights' } });
+  return encodeWeights(await readWeights(weights));
 }
 
 /**

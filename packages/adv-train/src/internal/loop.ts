@@ -6,9 +6,11 @@ import type { EpochRecord } from '../history.js';
 import { isRouterWeight } from '../moe/router-weights.js';
 import { routingFindings } from '../moe/routing-alarms.js';
 import { objectiveSteps } from '../objectives/objective.js';
-import { observe } from '../observer.js';
 import type { TrainOptions } from '../train-options.js';
+import { isExhausted } from '../validation/selection.js';
 import { estimateLeft } from './clock.js';
+import { evaluatedModel } from './evaluated.js';
+import { type Look, look } from './look.js';
 import { createPass } from './pass.js';
 import { type BatchPlan, type RunStep, trainBatch } from './step.js';
 import { addStep, closeEpoch, emptyTally } from './tally.js';
@@ -16,13 +18,14 @@ import { yieldToHost } from './yield.js';
 
 /** Runs what is left of a run, moving weights and `state` in place. */
 export async function runEpochs(options: TrainOptions, identity: RunIdentity, state: RunState): Promise<void> {
-  const { model, data, batchesPerEpoch, epochs, objective, schedule, seed, clipNorm, accumulate = 1, ema, checkpoint, checkpointEvery, observers = [], alarms, routerWeights = isRouterWeight, onEvent, signal, compile } = options;
+  const { model, data, batchesPerEpoch, epochs, objective, schedule, seed, clipNorm, accumulate = 1, ema, validation, checkpoint, checkpointEvery, alarms, routerWeights = isRouterWeight, onEvent, signal, compile, exchange } = options;
   const weights = identity.weights.filter((weight) => weight.trainable);
   const [first, ...others] = objectiveSteps(objective).map((step): RunStep => {
     const moved = weights.filter(({ name }) => step.moves?.(name) ?? true);
     const parts = { model, weights: moved, step, settings: identity.settings, clipNorm };
     return { parts, pass: createPass(parts, compile, routerWeights) };
   });
+  const together = exchange && { exchange, running: identity.weights.filter((weight) => !weight.trainable) };
   const rng = createRng(seed).stream('train');
   const etaMs = estimateLeft(() => (epochs - state.epoch) * batchesPerEpoch - state.step);
   let unsavedSteps = 0;
@@ -44,7 +47,7 @@ export async function runEpochs(options: TrainOptions, identity: RunIdentity, st
       return { exampleRng: rng.stream(`example${key}`).at(epoch), batchRng: rng.stream(`batch${key}`).at(epoch, step) };
     };
     const closes = (step + 1) % accumulate === 0 || step + 1 === batchesPerEpoch;
-    const facts = await trainBatch([first!, ...others], batch, weights, { learningRate, draws, accumulates: accumulate > 1, closes }, state);
+    const facts = await trainBatch([first!, ...others], batch, weights, { learningRate, draws, accumulates: accumulate > 1, closes, together }, state);
     if (ema !== undefined && closes) {
       const perEpoch = Math.ceil(batchesPerEpoch / accumulate);
       moveAverages(state.averages, weights, emaDecay(ema, epoch * perEpoch + Math.floor(step / accumulate), epochs * perEpoch));
@@ -74,25 +77,32 @@ export async function runEpochs(options: TrainOptions, identity: RunIdentity, st
     expectArgument('train', `data(${state.epoch})`, false, `give batchesPerEpoch = ${batchesPerEpoch} batches`, seen);
   };
 
-  const look = async (): Promise<EpochRecord['observed']> => {
+  const looking = { options, identity, evaluated: evaluatedModel(model) };
+  const lookAround = async (): Promise<Look> => {
     try {
-      return await observe(observers, model, state.epoch, epochs, signal);
+      return await look(looking, state);
     } catch (error) {
       if (signal?.aborted && unsavedSteps > 0) await save();
       throw error;
     }
   };
 
-  while (state.epoch < epochs) {
+  const isOver = (): boolean => state.epoch === epochs || isExhausted(state.history, validation?.patience);
+  while (!isOver()) {
     await runSteps();
     const closed = closeEpoch(state.epoch, state.tally);
     const findings = routingFindings(closed.routing, alarms);
     for (const finding of findings) await onEvent?.({ type: 'alarm', epoch: state.epoch, finding });
-    const record: EpochRecord = { ...closed, findings, observed: await look() };
+    const { best, ...seen } = await lookAround();
+    const record: EpochRecord = { ...closed, findings, ...seen };
     state.history.push(record);
+    if (best !== undefined) state.best = best;
     state.epoch++;
     state.step = 0;
     state.tally = emptyTally();
+    if (seen.validation !== undefined) {
+      await onEvent?.({ type: 'validation', epoch: record.epoch, validation: seen.validation, isBest: best !== undefined, endsRun: isOver() && state.epoch < epochs });
+    }
     await onEvent?.({ type: 'epoch', record, epochs, etaMs: etaMs() });
     await save();
   }

@@ -4,7 +4,9 @@ import { type Batch, NumericsError, type Weight, expectArgument } from '@moe/cor
 import type { RunState } from '../checkpoint/run-state.js';
 import type { ObjectiveContext, TrainingBatch } from '../objectives/objective.js';
 import type { LossParts } from './differentiate.js';
+import type { Exchange } from '../train-options.js';
 import { withDisplaced } from './displaced.js';
+import { exchangedUpdate } from './exchanged-update.js';
 import { joinFacts, readFacts } from './facts.js';
 import type { Pass, PassInputs } from './pass.js';
 import type { WeightSettings } from '../optimizers/groups.js';
@@ -25,6 +27,8 @@ export interface BatchPlan {
   /** Whether gradients are summed over several batches, and whether this is the last of them. */
   readonly accumulates: boolean;
   readonly closes: boolean;
+  /** With other processes, and the running statistics that they share. */
+  readonly together: { readonly exchange: Exchange; readonly running: readonly Weight[] } | undefined;
 }
 
 type Own = <T extends Tensor>(value: T) => T;
@@ -37,11 +41,11 @@ function expectBatch({ inputs, labels, ids, shape }: Batch): void {
 }
 
 /** The optimiser's tensors for every weight. Weights of one group with as many updates share the numbers of this step. */
-function updateTensors({ weights, settings }: UpdateParts, state: RunState, learningRate: number, own: Own): Omit<UpdateTensors, 'values'> {
+function updateTensors({ weights, settings, step }: RunStep['parts'], state: RunState, learningRate: number, own: Own): Omit<UpdateTensors, 'values'> {
   const made = new Map<WeightSettings, Map<number, readonly Scalar[]>>();
-  const ratesOf = (name: string): readonly Scalar[] => {
+  const ratesOf = (name: string, update: number): readonly Scalar[] => {
     const setting = settings.get(name)!;
-    const updates = state.updates.get(name) ?? 0;
+    const updates = (state.updates.get(name) ?? 0) + update;
     const ofGroup = made.get(setting) ?? new Map<number, readonly Scalar[]>();
     made.set(setting, ofGroup);
     const rates = ofGroup.get(updates) ?? setting.optimizer.rates({ learningRate: learningRate * setting.scale, updates }).map((rate) => own(scalar(rate)));
@@ -50,12 +54,12 @@ function updateTensors({ weights, settings }: UpdateParts, state: RunState, lear
   };
   return {
     slots: Object.fromEntries(weights.map(({ name }) => [name, state.slots.get(name) ?? []])),
-    rates: Object.fromEntries(weights.map(({ name }) => [name, ratesOf(name)])),
+    rates: Array.from({ length: step.updates ?? 1 }, (_, update) => Object.fromEntries(weights.map(({ name }) => [name, ratesOf(name, update)]))),
   };
 }
 
 /** Moves the weights that the loss reached, and takes their new slots over. */
-function applyUpdate(weights: readonly Weight[], { weights: values, slots }: NonNullable<ReturnType<Pass>['update']>, state: RunState): void {
+function applyUpdate({ weights, step }: RunStep['parts'], { weights: values, slots }: NonNullable<ReturnType<Pass>['update']>, state: RunState): void {
   for (const { name, variable } of weights) {
     const value = values[name];
     if (value === undefined) continue;
@@ -63,17 +67,17 @@ function applyUpdate(weights: readonly Weight[], { weights: values, slots }: Non
     value.dispose();
     dispose([...(state.slots.get(name) ?? [])]);
     state.slots.set(name, slots[name] ?? []);
-    state.updates.set(name, (state.updates.get(name) ?? 0) + 1);
+    state.updates.set(name, (state.updates.get(name) ?? 0) + (step.updates ?? 1));
   }
 }
 
 /** Puts what a pass made in its place in the state, which owns it from then on. */
-function takeOver(weights: readonly Weight[], { update, sums, carried }: ReturnType<Pass>, rows: number, state: RunState): void {
+function takeOver(parts: RunStep['parts'], { update, sums, carried }: ReturnType<Pass>, rows: number, state: RunState): void {
   const before = [...state.gradients.values()].filter((tensor) => !Object.values(sums ?? {}).includes(tensor));
   dispose(before);
   state.gradients = new Map(Object.entries(sums ?? {}));
   state.rows = sums === undefined ? 0 : state.rows + rows;
-  if (update !== undefined) applyUpdate(weights, update, state);
+  if (update !== undefined) applyUpdate(parts, update, state);
   const [next] = carried;
   if (next === undefined) return;
   state.carried?.dispose();
@@ -89,10 +93,16 @@ function expectFinite({ loss, terms, gradientNorms }: StepFacts, { epoch, step }
   for (const norm of gradientNorms) if (!Number.isFinite(norm)) throw new NumericsError(`train: norm of the gradient must be finite, got ${norm} ${where}`);
 }
 
+/** What a pass made, with an update by the gradient over all processes in place of its sums. */
+async function updateTogether(parts: UpdateParts, { sums = {}, ...made }: ReturnType<Pass>, rows: number, tensors: Omit<UpdateTensors, 'values'>, { exchange, running }: NonNullable<BatchPlan['together']>, own: Own): Promise<ReturnType<Pass>> {
+  [...Object.values(sums), ...made.carried, ...made.routers].forEach(own);
+  return { ...made, update: await exchangedUpdate(parts, { sums, rows, running }, tensors, exchange) };
+}
+
 /** One step of the objective on a batch: perturbs, displaces, differentiates, checks, updates. */
 async function runStep({ parts, pass }: RunStep, batch: TrainingBatch, labels: Int32Array, context: ObjectiveContext, plan: BatchPlan, state: RunState): Promise<StepFacts> {
   const { model, step, weights } = parts;
-  const { learningRate, accumulates, closes } = plan;
+  const { learningRate, accumulates, closes, together } = plan;
   // Functions of the objective may hand back what they were given, and sums that a batch does not reach stay as they are.
   const kept = new Set<Tensor | undefined>([batch.inputs, batch.labels, state.carried, ...state.gradients.values(), ...weights.map(({ variable }) => variable)]);
   const owned = new Set<Tensor>();
@@ -109,12 +119,13 @@ async function runStep({ parts, pass }: RunStep, batch: TrainingBatch, labels: I
       inputs: batch.inputs,
       labels: batch.labels,
       carried: state.carried === undefined ? [] : [state.carried],
-      ...(accumulates && { accumulated: { sums: Object.fromEntries(state.gradients), rows: own(scalar(state.rows + labels.length)) } }),
+      ...((accumulates || together) && { accumulated: { sums: Object.fromEntries(state.gradients), rows: own(scalar(state.rows + labels.length)) } }),
     };
     const tensors = closes ? updateTensors(parts, state, learningRate, own) : undefined;
-    const made = await withDisplaced(weights, displaced, (values) =>
-      pass({ ...given, ...(tensors && { update: { ...tensors, values } }) }, { ...context, ids: batch.ids, own }),
+    const passed = await withDisplaced(weights, displaced, (values) =>
+      pass({ ...given, ...(tensors && !together && { update: { ...tensors, values } }) }, { ...context, ids: batch.ids, own }),
     );
+    const made = tensors && together ? await updateTogether(parts, passed, state.rows + labels.length, tensors, together, own) : passed;
     const { update, sums = {}, carried } = made;
     [made.total, ...Object.values(made.terms), made.logits, ...made.routers, ...(update ? [update.norm] : [])].forEach(own);
     const taken = [...carried, ...Object.values(sums), ...(update ? [...Object.values(update.weights), ...Object.values(update.slots).flat()] : [])];
@@ -122,7 +133,7 @@ async function runStep({ parts, pass }: RunStep, batch: TrainingBatch, labels: I
     const facts = await readFacts(made, labels, learningRate, model);
     expectFinite(facts, state);
     for (const value of taken) owned.delete(value);
-    takeOver(weights, made, labels.length, state);
+    takeOver(parts, made, labels.length, state);
     return facts;
   } finally {
     dispose([...owned]);

@@ -1,6 +1,7 @@
 import { type Scalar, type Tensor, add, addN, div, maximum, mul, sqrt, square, sum } from '@tensorflow/tfjs-core';
 import type { Weight } from '@moe/core';
 import type { WeightSettings } from '../optimizers/groups.js';
+import type { WeightUpdate } from '../optimizers/optimizer.js';
 
 type ByName<T> = Readonly<Record<string, T>>;
 
@@ -17,7 +18,8 @@ export interface UpdateTensors {
   /** Values to start from, of weights that are displaced at the moment. */
   readonly values: ByName<Tensor>;
   readonly slots: ByName<readonly Tensor[]>;
-  readonly rates: ByName<readonly Scalar[]>;
+  /** Of each update that is made of the gradient. */
+  readonly rates: readonly ByName<readonly Scalar[]>[];
 }
 
 /** Tensors that an update makes, of the weights that have a gradient. */
@@ -56,7 +58,10 @@ export function moveWeights({ weights, settings, clipNorm }: UpdateParts, gradie
   const moved = weights.flatMap(({ name, variable }) => {
     const [gradient, setting] = [gradients[name], settings.get(name)];
     // The others, such as those of unused experts, stay as they are.
-    return gradient && setting ? [[name, setting.optimizer.update(values[name] ?? variable, clip(gradient), slots[name] ?? [], rates[name] ?? [])] as const] : [];
+    if (gradient === undefined || setting === undefined) return [];
+    const clipped = clip(gradient);
+    const start: WeightUpdate = { weight: values[name] ?? variable, slots: slots[name] ?? [] };
+    return [[name, rates.reduce(({ weight, slots: from }, rate) => setting.optimizer.update(weight, clipped, from, rate[name] ?? []), start)] as const];
   });
   return {
     norm,

@@ -75,7 +75,8 @@ const METHODS: readonly [string, () => TestModel, Objective, readonly string[]][
   ['rtEr, fixed', () => random(1), rtEr({ attack, variant: 'fixed' }), ['ce', 'aux', 'expert-consistency']],
   ['advMoe, paper', () => random(1), advMoe({ attack: kl, variant: 'paper' }), ['ce', 'kl', 'aux', 'router-aux', 'router-ce', 'router-kl']],
   ['advMoe, fixed', () => random(1), advMoe({ attack: kl, variant: 'fixed' }), ['ce', 'kl', 'aux', 'router-aux', 'router-ce', 'router-kl', 'gate-kl']],
-  ['jtdMoe', () => dual(1).target, jtdMoe({ attack }), ['ce', 'aux', 'expert-consistency', 'dual-ce', 'dual-aux']],
+  ['jtdMoe, paper', () => dual(1).target, jtdMoe({ attack, variant: 'paper' }), ['ce', 'aux', 'expert-consistency', 'dual-ce', 'dual-aux']],
+  ['jtdMoe, released', () => dual(1).target, jtdMoe({ attack, variant: 'released' }), ['ce', 'aux', 'expert-consistency', 'dual-ce', 'dual-aux']],
 ];
 
 describe.each(METHODS)('%s', (_, make, objective, terms) => {
@@ -278,7 +279,7 @@ describe('dualModel', () => {
 describe('jtdMoe', () => {
   it('moves the robust part in its first step and the standard part in its second', async () => {
     const { target } = dual(1);
-    const objective = jtdMoe({ attack });
+    const objective = jtdMoe({ attack, variant: 'paper' });
     const movedBy = async (step: number): Promise<Set<string>> => {
       const start = target.values();
       await tinyRun(target, { objective: { ...objective, steps: [objective.steps[step]!] }, batchesPerEpoch: 1, epochs: 1, data: tinyBatches(12, 12) });
@@ -290,26 +291,50 @@ describe('jtdMoe', () => {
     target.dispose();
   });
 
+  it('moves the standard part twice by one gradient as released, and no router', async () => {
+    const movedBy = async (variant: 'paper' | 'released', updates?: number): Promise<Record<string, number[]>> => {
+      const { target } = dual(1, 0);
+      const start = target.values();
+      const steps = jtdMoe({ attack, variant }).steps.map((step, i) => (i === 1 && updates !== undefined ? { ...step, updates } : step));
+      const objective = { ...jtdMoe({ attack, variant }), steps };
+      await tinyRun(target, { objective, optimizer: sgd(), batchesPerEpoch: 1, epochs: 1, data: tinyBatches(12, 12) });
+      const end = target.values();
+      target.dispose();
+      return Object.fromEntries(Object.entries(end).map(([name, values]) => [name, values.map((value, i) => value - start[name]![i]!)]));
+    };
+    const [released, once, paper] = [await movedBy('released'), await movedBy('released', 1), await movedBy('paper')];
+    for (const part of ['standard', 'robust']) {
+      const ratio = part === 'standard' ? 2 : 1;
+      for (const expert of [0, 1]) {
+        const name = `${part}/moe/expert${expert}/kernel`;
+        expect(released[name]!).toBeAllClose(once[name]!.map((value) => ratio * value), { atol: 1e-6 });
+      }
+      const router = `${part}/moe/router/kernel`;
+      expect(released[router]!.every((value) => value === 0), router).toBe(true);
+      expect(paper[router]!.some((value) => value !== 0), router).toBe(true);
+    }
+  });
+
   it('has the loss of the mixture, and the sum over all experts of the robust part', () => {
     const { target, robust } = dual(2, 0);
     tidy(() => {
       const batch = batchOf([[0.1, 0.2, 0.3, 0.4], [0.9, 0.1, 0.5, 0.2]], [0, 1]);
       const expected = lossOf({ ...robust, weights: [] }, rtEr({ attack, variant: 'paper' }), batch).terms['ce']!;
-      const first = lossOf(target, jtdMoe({ attack, beta: 1 }), batch);
+      const first = lossOf(target, jtdMoe({ attack, variant: 'paper', beta: 1 }), batch);
       expect(first.terms['ce']).toBeAllClose(expected);
       const logits = target.model.forward(batch.inputs).logits.dataSync();
-      expect(lossOf(target, jtdMoe({ attack }), batch, 1).terms['dual-ce']).toBeAllClose(
+      expect(lossOf(target, jtdMoe({ attack, variant: 'paper' }), batch, 1).terms['dual-ce']).toBeAllClose(
         -(logits[0]! + logits[3]!) / 2,
         { rtol: 1e-4 },
       );
-      expect(lossOf(target, jtdMoe({ attack: still, beta: 1 }), batch).terms['expert-consistency']).toBe(0);
+      expect(lossOf(target, jtdMoe({ attack: still, variant: 'paper', beta: 1 }), batch).terms['expert-consistency']).toBe(0);
     });
     target.dispose();
   });
 
   it('refuses a model that is not dual', () => {
     const target = random(1);
-    tidy(() => void expect(() => lossOf(target, jtdMoe({ attack }), batchOf([[0.1, 0.2, 0.3, 0.4]], [0]))).toThrow("jtdMoe: model must be a dual model, got 'another'. Make one with dualModel(standard, robust)."));
+    tidy(() => void expect(() => lossOf(target, jtdMoe({ attack, variant: 'paper' }), batchOf([[0.1, 0.2, 0.3, 0.4]], [0]))).toThrow("jtdMoe: model must be a dual model, got 'another'. Make one with dualModel(standard, robust)."));
     target.dispose();
   });
 });
@@ -359,7 +384,7 @@ describe('options of methods', () => {
   it('are refused by name, rule and value', () => {
     expect(() => rtEr({ attack } as never)).toThrow("rtEr: variant must be one of 'paper', 'released', 'fixed', got undefined.");
     expect(() => advMoe({ attack: pgd({ eps: 0.1 }), variant: 'paper' })).toThrow("advMoe: attack.options.goal must not be 'misclassify'");
-    expect(() => jtdMoe({ attack, beta: -1 })).toThrow('jtdMoe: beta must be a finite number ≥ 0, got -1.');
+    expect(() => jtdMoe({ attack, variant: 'paper', beta: -1 })).toThrow('jtdMoe: beta must be a finite number ≥ 0, got -1.');
     expect(() => vmoeAdversarialFineTuning({ eps: 0.1, variant: 'paper' as never })).toThrow("vmoeAdversarialFineTuning: variant must be one of 'released', 'fixed', got 'paper'.");
     expect(() => vmoeAdversarialFineTuning({ eps: 0.1, variant: 'fixed', bounds: [1, 0] })).toThrow('bounds must be [low, high] with low < high, got [1, 0].');
   });

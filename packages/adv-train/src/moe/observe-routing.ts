@@ -1,6 +1,6 @@
-import { tidy } from '@tensorflow/tfjs-core';
 import { type AttackNorm, apgd, evaluateRouting, relaxedGates } from '@moe/attacks';
-import { type Dataset, type LogitsFn, type MoeModel, expectArgument, expectInteger, expectKnownKeys, expectNumber } from '@moe/core';
+import { type Dataset, expectArgument, expectInteger, expectKnownKeys, expectNumber } from '@moe/core';
+import { evaluatedModel } from '../internal/evaluated.js';
 import type { Observer } from '../observer.js';
 import { loadEntropy } from './load-entropy.js';
 
@@ -45,9 +45,6 @@ export interface ObservedRouting {
   readonly layers: readonly ObservedLayer[];
 }
 
-/** The model in evaluation mode as a function that brings it along. */
-const withModel = (moe: MoeModel): LogitsFn => Object.assign<LogitsFn, { readonly moe: MoeModel }>((inputs, draw) => tidy(() => moe.forward(inputs, { ...(draw && { rng: draw.rng }) }).logits), { moe });
-
 /**
  * Telemetry of routing while a model trains: how evenly experts are used, and what an attack on a few fixed examples does to routes, to the model, and to each expert by itself.
  *
@@ -77,7 +74,7 @@ export function observeRouting(options: ObserveRoutingOptions): Observer {
     options: { data: data.name, split: data.split, eps, norm, limit, steps, seed },
     every,
     observe: async (model, _epoch, signal) => {
-      const { clean, worstCase, maskingGap, layers } = await evaluateRouting({ model: withModel(model), data, eps, norm, seed, limit, ...attacks, ...(signal !== undefined && { signal }) });
+      const { clean, worstCase, maskingGap, layers } = await evaluateRouting({ model: evaluatedModel(model), data, eps, norm, seed, limit, ...attacks, ...(signal !== undefined && { signal }) });
       return {
         cleanAccuracy: clean.accuracy,
         robustAccuracy: worstCase.robustAccuracy,

@@ -1,6 +1,6 @@
 import { tensor, tensor1d } from '@tensorflow/tfjs-core';
-import type { Batch, Dataset } from '@moe/core';
 import { pgd } from '@moe/attacks';
+import type { Batch } from '@moe/core';
 import { expectTensorsKept } from '@moe/testing';
 import { describe, expect, it } from 'vitest';
 import type { TrainEvent } from '../events.js';
@@ -10,7 +10,7 @@ import { standard } from '../objectives/standard.js';
 import type { Observer } from '../observer.js';
 import { sgd } from '../optimizers/sgd.js';
 import { objectiveContext } from '../testing/context.js';
-import { tinyBatches } from '../testing/data.js';
+import { tinyBatches, tinyDataset } from '../testing/data.js';
 import type { TestModel } from '../testing/models.js';
 import { memoryStore } from '../testing/store.js';
 import { tinyRun } from '../testing/tiny-run.js';
@@ -28,17 +28,6 @@ function toy(bias = 0): TestModel {
 }
 
 const attack = pgd({ eps: 0.1, steps: 2, goal: 'maxLoss' });
-
-/** The first rows of {@link tinyBatches}, in the order of their ids. */
-async function tinyDataset(length: number): Promise<Dataset> {
-  const [all] = [await tinyBatches(12, 12)(0).next()];
-  const { inputs, labels, ids } = all.value as Batch;
-  const read = async (indices: ArrayLike<number>): Promise<Batch> => {
-    const wanted = Array.from(indices, (id) => ids.indexOf(id));
-    return { inputs: Float32Array.from(wanted.flatMap((row) => Array.from(inputs.subarray(row * 4, row * 4 + 4)))), labels: Int32Array.from(wanted, (row) => labels[row]!), ids: Int32Array.from(indices), shape: [wanted.length, 2, 2, 1] };
-  };
-  return { name: 'tiny', split: 'validation', length, inputShape: [2, 2, 1], classNames: ['a', 'b'], bounds: [0, 1], read, async *[Symbol.asyncIterator]() { yield await read([0]); } };
-}
 
 describe('loadEntropy', () => {
   it('is 1 for even use, 0 for one expert, and the hand-worked share between', () => {

@@ -13,7 +13,7 @@ function isBefore(event: unknown, place: { readonly epoch: number; readonly step
 }
 
 /**
- * Writes what happens in `train` to a file, one JSON object a line: events `step`, `epoch` and `alarm` as they are, without estimates of time.
+ * Writes what happens in `train` to a file, one JSON object a line: events `step`, `epoch`, `validation` and `alarm` as they are, without estimates of time.
  *
  * @remarks
  * A run that was killed and resumed leaves the lines of one that was not: at the event `resume`, lines of what comes again are dropped, and so is one that was cut off. A run that starts anew

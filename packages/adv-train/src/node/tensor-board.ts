@@ -8,7 +8,7 @@ import { tfRecord } from './tf-record.js';
 const prefixed = (prefix: string, values: Readonly<Record<string, number>>): Record<string, number> => Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]));
 
 /**
- * Writes what happens in `train` to an event file that TensorBoard reads: loss, terms, accuracy, learning rate and gradient norm of each step and of each epoch.
+ * Writes what happens in `train` to an event file that TensorBoard reads: loss, terms, accuracy, learning rate and gradient norm of each step and of each epoch, and what was validated.
  *
  * @remarks
  * Each call has a file of its own in the folder. After a resume, TensorBoard drops what earlier files said of steps that come again. Steps count over the whole run for tags that begin with
@@ -49,12 +49,13 @@ export function tensorBoardEvents(folder: string): (event: TrainEvent) => Promis
       const scalars = { loss, accuracy, learningRate, ...(gradientNorm !== undefined && { gradientNorm }), ...prefixed('terms', terms) };
       await write('step', event.epoch * event.steps + event.step, { scalars });
     } else if (event.type === 'epoch') {
-      const { epoch, loss, accuracy, learningRate, gradientNorm, terms, routing } = event.record;
+      const { epoch, loss, accuracy, learningRate, gradientNorm, terms, routing, validation } = event.record;
       const layers = routing.flatMap(({ layer, ...facts }) => [
         [`routing/${layer}/auxLoss`, facts.auxLoss] as const,
         ...facts.usage.map((share, expert) => [`routing/${layer}/usage/${expert}`, share] as const),
       ]);
-      const scalars = { loss, accuracy, learningRate, gradientNorm: gradientNorm.mean, ...prefixed('terms', terms), ...Object.fromEntries(layers) };
+      const sets = Object.entries(validation?.sets ?? {}).flatMap(([set, { clean, robust }]) => [[`validation/${set}/clean`, clean] as const, [`validation/${set}/robust`, robust] as const]);
+      const scalars = { loss, accuracy, learningRate, gradientNorm: gradientNorm.mean, ...prefixed('terms', terms), ...Object.fromEntries([...layers, ...sets]) };
       await write('epoch', epoch, { scalars });
     }
   };

@@ -61,6 +61,8 @@ export interface ObjectiveStep {
   loss(model: MoeModel, inputs: Tensor, batch: TrainingBatch, context: ObjectiveContext): ObjectiveLoss;
   /** Which weights the step may move, by name. @defaultValue all that are trainable */
   moves?(weight: string): boolean;
+  /** Updates that the optimiser makes of the one gradient, one after the other, as if it had come again. @defaultValue 1 */
+  readonly updates?: number;
   /**
    * What the next step finds as {@link ObjectiveContext.carried}; float32 of any shape, part of the checkpoint. With it the loss is also differentiated in its inputs, in the same pass.
    *

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { constant } from './constant.js';
 import { cosine } from './cosine.js';
 import { cyclic } from './cyclic.js';
+import { oneCycle } from './one-cycle.js';
 import { piecewise } from './piecewise.js';
 import { polynomial } from './polynomial.js';
 import type { Schedule } from './schedule.js';
@@ -79,6 +80,21 @@ describe('cyclic', () => {
   it('rises for its share of each cycle, from min', () => {
     expectRates(rates(cyclic({ base: 3, min: 1, cycles: 2, rise: 0.2 }), [0, 0.5, 1, 3, 5, 6], 10), [1, 2, 3, 2, 1, 3]);
     expect(() => cyclic({ base: 1, rise: 1 })).toThrow('cyclic: rise must lie in (0, 1), got 1.');
+  });
+});
+
+describe('oneCycle', () => {
+  it('rises from base / 25 to base and falls to that / 10⁴, along half cosines, as in PyTorch', () => {
+    // Halves of the way: (.04 + 1)/2, (1 + 4e-6)/2.
+    expectRates(rates(oneCycle({ base: 1 }), [0, 1.5, 3, 6.5, 10], 10), [0.04, 0.52, 1, 0.500002, 4e-6]);
+    // OneCycleLR(max_lr=1, total_steps=11, pct_start=.4) of PyTorch counts 3.4 of 10 steps to the peak: its steps 0, 1, 2, 5, 8, 10.
+    expectRates(rates(oneCycle({ base: 1, rise: 0.34 }), [0, 1, 2, 5, 8, 10], 10), [0.04, 0.230735, 0.651358, 0.861868, 0.209975, 4e-6]);
+  });
+
+  it('may go along lines, between rates of its own', () => {
+    expectRates(rates(oneCycle({ base: 3, start: 1, end: 2, rise: 0.5, anneal: 'linear' }), [0, 2.5, 5, 7.5, 10], 10), [1, 2, 3, 2.5, 2]);
+    expect(() => oneCycle({ base: 1, start: 2 })).toThrow('oneCycle: start must');
+    expect(() => oneCycle({ base: 1, rise: 1 })).toThrow('oneCycle: rise must lie in (0, 1), got 1.');
   });
 });
 

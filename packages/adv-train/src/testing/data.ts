@@ -1,4 +1,4 @@
-import { type Batch, createRng } from '@moe/core';
+import { type Batch, type Dataset, createRng } from '@moe/core';
 
 /** A fixed set of rows `[2,2,1]` in `[0, 1]` with two classes, in an order that the epoch decides; `size` rows a batch. */
 export function tinyBatches(count: number, size: number): (epoch: number) => AsyncGenerator<Batch> {
@@ -13,6 +13,16 @@ export function tinyBatches(count: number, size: number): (epoch: number) => Asy
       yield { inputs, labels, ids, shape: [ids.length, 2, 2, 1] };
     }
   };
+}
+
+/** The first rows of {@link tinyBatches}, in the order of their ids. */
+export async function tinyDataset(length: number, split = 'validation'): Promise<Dataset> {
+  const { inputs, labels, ids } = (await tinyBatches(12, 12)(0).next()).value as Batch;
+  const read = async (indices: ArrayLike<number>): Promise<Batch> => {
+    const wanted = Array.from(indices, (id) => ids.indexOf(id));
+    return { inputs: Float32Array.from(wanted.flatMap((row) => Array.from(inputs.subarray(row * 4, row * 4 + 4)))), labels: Int32Array.from(wanted, (row) => labels[row]!), ids: Int32Array.from(indices), shape: [wanted.length, 2, 2, 1] };
+  };
+  return { name: 'tiny', split, length, inputShape: [2, 2, 1], classNames: ['a', 'b'], bounds: [0, 1], read, async *[Symbol.asyncIterator]() { yield await read([0]); } };
 }
 
 /** The same batch, once an epoch. */
