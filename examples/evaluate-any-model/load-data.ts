@@ -3,10 +3,11 @@ import { basename } from 'node:path';
 import { type Batch, DataFormatError, type Dataset, createRng } from '@moe/core';
 import { imageFolder, sharpDecoder } from '@moe/datasets/node';
 import sharp from 'sharp';
-import { type Settings, UsageError } from './options.js';
+import { UsageError } from './flags.js';
+import type { InputSettings } from './input-settings.js';
 
 /** Images of a folder in the size and colours that the model takes, labelled by its outputs. */
-export async function loadData({ images, classes, size }: Settings, [height, width, channels]: readonly (number | null)[]): Promise<Dataset> {
+export async function loadData({ images, classes, size }: Pick<InputSettings, 'classes' | 'size'> & { readonly images: string }, [height, width, channels]: readonly (number | null)[]): Promise<Dataset> {
   const [rows, columns] = [height ?? size?.[0], width ?? size?.[1]];
   if (rows === undefined || columns === undefined) throw new UsageError('--size is needed: the model takes images of any size.');
   if (channels !== null && channels !== 1 && channels !== 3) throw new DataFormatError(`loadData: the model must take 1 or 3 channels, got ${channels}.`);
@@ -28,4 +29,4 @@ export async function loadData({ images, classes, size }: Settings, [height, wid
 }
 
 /** Which images are attacked: drawn by the seed, since folders hold one class after the other. */
-export const chosenImages = ({ limit, seed }: Settings, length: number): number[] => [...createRng(seed).stream('images').permutation(length).subarray(0, limit)].sort((a, b) => a - b);
+export const chosenImages = ({ limit, seed }: Pick<InputSettings, 'limit' | 'seed'>, length: number): number[] => [...createRng(seed).stream('images').permutation(length).subarray(0, limit)].sort((a, b) => a - b);

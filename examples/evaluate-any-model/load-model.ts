@@ -4,8 +4,8 @@ import { DataFormatError, type LogitsFn } from '@moe/core';
 import { readFileBounded } from '@moe/core/node';
 import { loadGraphModel } from '@tensorflow/tfjs-converter';
 import { type Tensor, type Tensor2D, add, div, io, mul, sub, tensor1d, tidy } from '@tensorflow/tfjs-core';
-import { loadLayersModel } from '@tensorflow/tfjs-layers';
-import type { Settings } from './options.js';
+import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import type { InputSettings } from './input-settings.js';
 import { logitsNode, stripLayersSoftmax } from './without-softmax.js';
 
 const MAX_BYTES = 2 ** 31;
@@ -17,6 +17,8 @@ export interface LoadedModel {
   readonly shape: readonly (number | null)[];
   /** Hash of architecture and weights. */
   readonly id: string;
+  /** The model itself, without its final softmax, of images as it takes them; undefined for a GraphModel. */
+  readonly network: LayersModel | undefined;
 }
 
 async function read(path: string): Promise<Uint8Array> {
@@ -39,7 +41,7 @@ async function readJson(path: string): Promise<io.ModelJSON & { readonly format?
  *
  * @throws DataFormatError if a file is missing, or the model does not take one image a row.
  */
-export async function loadModel(path: string, { range: [low, high], mean, std }: Pick<Settings, 'range' | 'mean' | 'std'>): Promise<LoadedModel> {
+export async function loadModel(path: string, { range: [low, high], mean, std }: Pick<InputSettings, 'range' | 'mean' | 'std'>): Promise<LoadedModel> {
   const json = await readJson(path);
   const hash = createHash('sha256').update(JSON.stringify(json));
   if (json.format !== 'graph-model') stripLayersSoftmax(json.modelTopology);
@@ -51,25 +53,26 @@ export async function loadModel(path: string, { range: [low, high], mean, std }:
     return [manifest.flatMap(({ weights }) => weights), data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer];
   });
   const handler = io.fromMemory(artifacts);
-  const { run, shape } = json.format === 'graph-model' ? await graphModel(handler, json.modelTopology) : await layersModel(handler);
+  const { run, shape, network } = json.format === 'graph-model' ? await graphModel(handler, json.modelTopology) : await layersModel(handler);
   if (shape?.length !== 4) throw new DataFormatError(`loadModel: ${path} must take images [B,H,W,C], got inputs of shape [${shape?.join(',')}].`);
   const [subtracted, divided] = [tensor1d([...mean]), tensor1d([...std])];
   const logits: LogitsFn = (images) => tidy(() => run(div(sub(add(mul(images, high - low), low), subtracted), divided)));
-  return { logits, shape: shape.slice(1), id: hash.digest('hex').slice(0, 16) };
+  return { logits, shape: shape.slice(1), id: hash.digest('hex').slice(0, 16), network };
 }
 
 interface Runnable {
   readonly run: (x: Tensor) => Tensor2D;
   readonly shape: readonly (number | null)[] | undefined;
+  readonly network: LayersModel | undefined;
 }
 
 async function layersModel(handler: io.IOHandler): Promise<Runnable> {
   const model = await loadLayersModel(handler);
-  return { run: (x) => model.apply(x, { training: false }) as Tensor2D, shape: model.inputs[0]?.shape };
+  return { run: (x) => model.apply(x, { training: false }) as Tensor2D, shape: model.inputs[0]?.shape, network: model };
 }
 
 async function graphModel(handler: io.IOHandler, topology: unknown): Promise<Runnable> {
   const model = await loadGraphModel(handler);
   const output = logitsNode(topology, model.outputs[0]?.name ?? '');
-  return { run: (x) => model.execute(x, output) as Tensor2D, shape: model.inputs[0]?.shape?.map((size) => (size < 0 ? null : size)) };
+  return { run: (x) => model.execute(x, output) as Tensor2D, shape: model.inputs[0]?.shape?.map((size) => (size < 0 ? null : size)), network: undefined };
 }

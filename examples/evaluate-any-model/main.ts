@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { isMoeError } from '@moe/core';
 import { writeFileAtomic } from '@moe/core/node';
 import { type ReportContent, type ReportSection, htmlReport, markdownReport, robustnessCard } from '@moe/report';
-import { HELP, UsageError, parseOptions } from './options.js';
+import { UsageError } from './flags.js';
+import { HELP, parseOptions } from './options.js';
 import { run, writeJson } from './run.js';
 
 /** The card with pictures after its table of attacks. */

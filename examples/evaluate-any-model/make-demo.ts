@@ -4,24 +4,15 @@ import { useBackend } from '@moe/backend';
 import { writeFileAtomic } from '@moe/core/node';
 import { fashionMnist } from '@moe/datasets/node';
 import { encodePng } from '@moe/report';
-import { io, oneHot, tensor, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
+import { oneHot, tensor, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
 import { type LayersModel, initializers, layers, sequential } from '@tensorflow/tfjs-layers';
-import { fromHere } from './options.js';
+import { fromHere } from './flags.js';
+import { saveModel } from './save-model.js';
 
 const LEVELS = 16;
 /** So steep that every input lies on the flat part of every stair, where the gradient is exactly zero. */
 const STEEPNESS = 1e5;
 const SIDE = 28;
-
-async function save(model: LayersModel, folder: string): Promise<void> {
-  const keep = async ({ modelTopology, weightSpecs = [], weightData }: io.ModelArtifacts): Promise<io.SaveResult> => {
-    const data = Buffer.from(weightData as ArrayBuffer);
-    await writeFileAtomic(join(folder, 'weights.bin'), data);
-    await writeFileAtomic(join(folder, 'model.json'), JSON.stringify({ format: 'layers-model', modelTopology, weightsManifest: [{ paths: ['weights.bin'], weights: weightSpecs }] }));
-    return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
-  };
-  await model.save(io.withSaveHandler(keep));
-}
 
 /** A small convolutional network that ends in a softmax, as most saved models do. */
 async function train(images: number, epochs: number): Promise<LayersModel> {
@@ -71,7 +62,7 @@ const [target = 'runs/demo', trainImages = '6000', epochs = '6', testImages = '4
 const folder = fromHere(target);
 await useBackend('auto');
 const plain = await train(Number(trainImages), Number(epochs));
-await save(plain, join(folder, 'plain'));
-await save(behindStair(plain), join(folder, 'masked'));
+await saveModel(plain, join(folder, 'plain'));
+await saveModel(behindStair(plain), join(folder, 'masked'));
 await saveImages(join(folder, 'images'), Number(testImages));
 console.log(`Models and images are in ${folder}.`);
