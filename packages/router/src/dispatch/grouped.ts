@@ -20,17 +20,18 @@ export function runGrouped(combineWeights: Tensor2D, assignment: Assignment, row
     return mul(output, asColumn(slice(combineWeights, [0, only.expert], [-1, 1]), output.rank));
   }
 
-  // Rank 2 on every move: engines copy whole rows there, and crawl through higher ranks. One move for all groups: with many experts the number of operations
+  // Rank 2 where rows are copied by index: engines copy whole rows there, and crawl through higher ranks. One move for all groups: with many experts the number of operations
   // costs more than the arithmetic, and TensorFlow splits and the gradient joins without a move per group.
   const sizes = busy.map(({ tokens }) => tokens.length);
-  const groups = split(pickRows(reshape(rows, [numTokens, -1]) as Tensor2D, tokenOfSlot), sizes);
-  const outputs = groups.map((group, i) => runExpert(experts, busy[i]!.expert, reshape(group, [sizes[i]!, ...rows.shape.slice(1)])));
+  const picked = pickRows(reshape(rows, [numTokens, -1]) as Tensor2D, tokenOfSlot);
+  const groups = split(reshape(picked, [tokenOfSlot.length, ...rows.shape.slice(1)]), sizes);
+  const outputs = groups.map((group, i) => runExpert(experts, busy[i]!.expert, group));
   const outputShape = outputs[0]!.shape.slice(1);
   expectShape('dispatch', Object.fromEntries(outputs.map((output, i) => [`output of expert ${busy[i]!.expert}`, output])), ['*', ...outputShape]);
 
   const pairs = new Int32Array(tokenOfSlot.length);
   for (const { expert, tokens, first } of busy) tokens.forEach((token, i) => (pairs[first + i] = token * numExperts + expert));
   const weights = pickRows(reshape(combineWeights, [numTokens * numExperts, 1]) as Tensor2D, pairs);
-  const slots = concat(outputs.map((output) => reshape(output, [output.shape[0]!, -1])), 0) as Tensor2D;
+  const slots = reshape(concat(outputs, 0), [tokenOfSlot.length, -1]) as Tensor2D;
   return reshape(placeRows(mul(slots, weights), tokenOfSlot, numTokens), [numTokens, ...outputShape]);
 }

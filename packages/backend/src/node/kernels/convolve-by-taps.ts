@@ -6,6 +6,7 @@ import { bool, int, type } from './attribute.js';
 import type { ConvolutionAttributes } from './convolutions.js';
 import { type TensorflowKernel, tensorflowKernel } from './kernel.js';
 import { type Engine, type Node, type Operations, compute, reshape } from './operations.js';
+import { type TapPlan, tapPlan } from './taps.js';
 import { type Axis, convolutionAxes } from './window.js';
 
 type Axes = readonly [Axis, Axis];
@@ -16,66 +17,13 @@ type Shape4D = [number, number, number, number];
  * multiply 70 pixels by it. The products spare that, but move each pixel once for each tap.
  */
 const CHANNELS = 512;
-const PIXELS = 512;
-/** Of the result, for the gradient: transposed taps take longer. */
-const PIXELS_BACK = 384;
-
-/** Where a tap lies that meets a place of the result along one axis, and which place of the input it meets there. */
-interface Meeting {
-  readonly tap: number;
-  readonly source: number;
-}
-
-/** For each place of the result of a convolution, along one axis. */
-const forwards = ({ size, taps, dilation, stride, before, out }: Axis): Meeting[][] =>
-  meetingsOf(out, taps, (place, tap) => place * stride + tap * dilation - before, size);
-
-/** For each place of its input, which is the result of its gradient. */
-const backwards = ({ size, taps, dilation, stride, before, out }: Axis): Meeting[][] =>
-  meetingsOf(size, taps, (place, tap) => (place + before - tap * dilation) / stride, out);
-
-function meetingsOf(places: number, taps: number, sourceOf: (place: number, tap: number) => number, sources: number): Meeting[][] {
-  return Array.from({ length: places }, (_, place) =>
-    Array.from({ length: taps }, (__, tap) => ({ tap, source: sourceOf(place, tap) })).filter(({ source }) => Number.isInteger(source) && source >= 0 && source < sources),
-  );
-}
-
-/** Pixels to multiply by each tap's matrix, and where the products belong. */
-interface Pairs {
-  /** How many pixels each tap has. */
-  readonly counts: Int32Array;
-  /** Pixels of the input, tap after tap. */
-  readonly sources: Int32Array;
-  /** Rows of the products by the pixel that they are part of, and those pixels. */
-  readonly products: Int32Array;
-  readonly targets: Int32Array;
-}
-
-function pairsOf(batch: number, [rows, columns]: readonly [Meeting[][], Meeting[][]], [sourceHeight, sourceWidth]: readonly [number, number], [kh, kw]: Shape4D): Pairs {
-  const counts = new Int32Array(kh * kw);
-  for (const row of rows.flat()) for (const column of columns.flat()) counts[row.tap * kw + column.tap]! += batch;
-  let total = 0;
-  const next = counts.map((count) => (total += count) - count);
-  const [sources, products, targets] = [new Int32Array(total), new Int32Array(total), new Int32Array(total)];
-  let target = 0;
-  let pair = 0;
-  for (let image = 0; image < batch; image++) {
-    for (const inRow of rows) {
-      for (const inColumn of columns) {
-        for (const row of inRow) {
-          for (const column of inColumn) {
-            const product = next[row.tap * kw + column.tap]!++;
-            sources[product] = (image * sourceHeight + row.source) * sourceWidth + column.source;
-            products[pair] = product;
-            targets[pair++] = target;
-          }
-        }
-        target++;
-      }
-    }
-  }
-  return { counts, sources, products, targets };
-}
+const PIXELS = 640;
+/** From so many, neighbouring taps make one product: fewer sums, but longer rows to prepare. */
+const PIXELS_JOINED = 256;
+/** For the gradient of the images: transposed taps take longer. */
+const PIXELS_BACK = 448;
+/** For the gradient of the filter: TensorFlow's multiplies padding too, a third of the work around 4x4 pixels. The copies of more pixels would take much memory. */
+const PIXELS_OF_FILTER = 2048;
 
 /** `BatchMatMulV2` packs a transposed matrix faster than `MatMul` does, and others slower. */
 const product = (tf: Operations, x: Node, tap: Node, transpose: boolean): Node =>
@@ -83,26 +31,58 @@ const product = (tf: Operations, x: Node, tap: Node, transpose: boolean): Node =
     ? tf.run('BatchMatMulV2', [type('T', x.dtype), bool('adj_x', false), bool('adj_y', true)], [x, tap])
     : tf.run('MatMul', [type('T', x.dtype), bool('transpose_a', false), bool('transpose_b', false)], [x, tap]);
 
-function multiplyTaps(tf: Operations, x: Node, filter: Node, pairs: Pairs, shape: Shape4D, transpose: boolean): Node {
-  const [kh, kw, ci] = filter.shape as Shape4D;
-  const first = tf.scalar(0, TYPES.TF_INT32);
-  const pixels = tf.run(
+const splitRows = (tf: Operations, x: Node, counts: readonly number[]): Node[] =>
+  counts.length === 1 ? [x] : tf.runAll('SplitV', [type('T', x.dtype), type('Tlen', TYPES.TF_INT32), int('num_split', counts.length)], [x, tf.ints(counts), tf.scalar(0, TYPES.TF_INT32)], counts.length);
+
+const concat = (tf: Operations, parts: readonly Node[]): Node =>
+  tf.run('ConcatV2', [type('T', parts[0]!.dtype), type('Tidx', TYPES.TF_INT32), int('N', parts.length)], [...parts, tf.scalar(0, TYPES.TF_INT32)]);
+
+/** Copies pixels `[·,C]`, one row for each index. */
+const pickPixels = (tf: Operations, x: Node, pixels: Int32Array): Node =>
+  tf.run(
     'GatherV2',
     [int('batch_dims', 0), type('Tparams', x.dtype), type('Tindices', TYPES.TF_INT32), type('Taxis', TYPES.TF_INT32)],
-    [reshape(tf, x, [-1, x.shape[3]!]), tf.ints(pairs.sources), first],
+    [reshape(tf, x, [-1, x.shape[3]!]), tf.ints(pixels), tf.scalar(0, TYPES.TF_INT32)],
   );
-  // Both are split without a copy.
-  const parts = int('num_split', kh * kw);
-  const groups = tf.runAll('SplitV', [type('T', x.dtype), type('Tlen', TYPES.TF_INT32), parts], [pixels, tf.ints(pairs.counts), first], kh * kw);
-  const taps = tf.runAll('Split', [type('T', x.dtype), parts], [first, reshape(tf, filter, [kh * kw * ci, -1])], kh * kw);
-  const products = groups.map((group, tap) => product(tf, group, taps[tap]!, transpose));
-  const all = tf.run('ConcatV2', [type('T', x.dtype), type('Tidx', TYPES.TF_INT32), int('N', products.length)], [...products, first]);
+
+/** The pixels of each run, `[rows, taps·C]`, without a copy more than {@link pickPixels} makes. */
+function pixelsOfRuns(tf: Operations, x: Node, { sources, widths }: TapPlan): Node[] {
+  const parts = splitRows(tf, pickPixels(tf, x, sources), widths.map(({ taps, counts }) => taps * counts.reduce((sum, count) => sum + count, 0)));
+  return widths.flatMap(({ taps, counts }, i) => splitRows(tf, taps === 1 ? parts[i]! : reshape(tf, parts[i]!, [-1, taps * x.shape[3]!]), counts));
+}
+
+/** The part of the filter of each run, `[taps·Ci,Co]`, without a copy. */
+function filterOfRuns(tf: Operations, filter: Node, { runs }: TapPlan): Node[] {
+  const [kh, kw, ci, co] = filter.shape as Shape4D;
+  const matrix = reshape(tf, filter, [kh * kw * ci, co]);
+  const parts = new Map<string, Node[]>();
+  return runs.map(({ row, column, taps }) => {
+    const key = `${column} ${taps}`;
+    const ofRows = parts.get(key) ?? splitRows(tf, matrix, Array.from({ length: kh }, () => [column, taps, kw - column - taps].map((width) => width * ci)).flat());
+    parts.set(key, ofRows);
+    return ofRows[3 * row + 1]!;
+  });
+}
+
+/** Sums of the products by the pixels that they are part of. */
+function multiplyTaps(tf: Operations, x: Node, filter: Node, plan: TapPlan, shape: Shape4D, transpose: boolean): Node {
+  const matrices = filterOfRuns(tf, filter, plan);
+  const products = pixelsOfRuns(tf, x, plan).map((pixels, run) => product(tf, pixels, matrices[run]!, transpose));
   const sums = tf.run(
     'SparseSegmentSumWithNumSegments',
     [type('T', x.dtype), type('Tidx', TYPES.TF_INT32), type('Tsegmentids', TYPES.TF_INT32), type('Tnumsegments', TYPES.TF_INT32)],
-    [all, tf.ints(pairs.products), tf.ints(pairs.targets), tf.scalar(shape[0] * shape[1] * shape[2], TYPES.TF_INT32)],
+    [concat(tf, products), tf.ints(plan.ordered.rows), tf.ints(plan.ordered.targets), tf.scalar(shape[0] * shape[1] * shape[2], TYPES.TF_INT32)],
   );
   return reshape(tf, sums, shape);
+}
+
+/** The gradient of each tap's matrix: the pixels that it meets by the slopes of the pixels that it is part of. */
+function multiplyPixels(tf: Operations, x: Node, dy: Node, plan: TapPlan, shape: Shape4D): Node {
+  const slopes = splitRows(tf, pickPixels(tf, dy, plan.targets), plan.widths[0]!.counts);
+  const taps = pixelsOfRuns(tf, x, plan).map((pixels, tap) =>
+    tf.run('MatMul', [type('T', x.dtype), bool('transpose_a', true), bool('transpose_b', false)], [pixels, slopes[tap]!]),
+  );
+  return reshape(tf, concat(tf, taps), shape);
 }
 
 /** Whether a call is one of those that this file takes, by what needs no work to tell. */
@@ -118,17 +98,25 @@ export const TAP_KERNELS: readonly TensorflowKernel[] = [
     const [batch] = x.shape as Shape4D;
     const axes = convolutionAxes(x.shape, filter.shape, attrs, attrs.dilations ?? 1, false) as [Axis, Axis];
     if (pixelsOf(batch, axes) > PIXELS) return undefined;
+    const plan = tapPlan(batch, axes, 'forwards', pixelsOf(batch, axes) >= PIXELS_JOINED);
+    if (plan.runs.length === 0) return undefined;
     const [rows, columns] = axes;
-    const pairs = pairsOf(batch, [forwards(rows), forwards(columns)], [rows.size, columns.size], filter.shape as Shape4D);
-    return compute(engine, (tf) => [multiplyTaps(tf, tf.input(x), tf.input(filter), pairs, [batch, rows.out, columns.out, filter.shape[3]!], false)])[0];
+    return compute(engine, (tf) => [multiplyTaps(tf, tf.input(x), tf.input(filter), plan, [batch, rows.out, columns.out, filter.shape[3]!], false)])[0];
   }),
   tensorflowKernel<Record<'dy' | 'filter', TensorInfo>, ConvolutionAttributes & { inputShape: Shape4D }>('Conv2DBackpropInput', ({ inputs: { dy, filter }, attrs, engine }) => {
     if (!mayTake(engine, filter.shape, attrs)) return undefined;
     const [batch] = dy.shape as Shape4D;
     const axes = convolutionAxes(attrs.inputShape, filter.shape, attrs, attrs.dilations ?? 1, false, dy.shape) as [Axis, Axis];
     if (pixelsOf(batch, axes) > PIXELS_BACK) return undefined;
-    const [rows, columns] = axes;
-    const pairs = pairsOf(batch, [backwards(rows), backwards(columns)], [rows.out, columns.out], filter.shape as Shape4D);
-    return compute(engine, (tf) => [multiplyTaps(tf, tf.input(dy), tf.input(filter), pairs, attrs.inputShape, true)])[0];
+    const plan = tapPlan(batch, axes, 'backwards', false);
+    return compute(engine, (tf) => [multiplyTaps(tf, tf.input(dy), tf.input(filter), plan, attrs.inputShape, true)])[0];
+  }),
+  tensorflowKernel<Record<'x' | 'dy', TensorInfo>, ConvolutionAttributes & { filterShape: Shape4D }>('Conv2DBackpropFilter', ({ inputs: { x, dy }, attrs, engine }) => {
+    if (!mayTake(engine, attrs.filterShape, attrs)) return undefined;
+    const [batch] = dy.shape as Shape4D;
+    const axes = convolutionAxes(x.shape, attrs.filterShape, attrs, attrs.dilations ?? 1, false, dy.shape) as [Axis, Axis];
+    if (pixelsOf(batch, axes) > PIXELS_OF_FILTER) return undefined;
+    const plan = tapPlan(batch, axes, 'forwards', false);
+    return compute(engine, (tf) => [multiplyPixels(tf, tf.input(x), tf.input(dy), plan, attrs.filterShape)])[0];
   }),
 ];

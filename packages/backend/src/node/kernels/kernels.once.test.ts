@@ -50,9 +50,9 @@ const normal = (shape: readonly number[], seed: number): Tensor => tensor(create
 type Fn = (...x: Tensor[]) => Tensor;
 type Case = [name: string, fn: Fn, ...shapes: number[][]];
 
-/** Largest difference from `cpu` relative to the largest entry: of the values and, if asked for, the gradients. */
-async function differenceFromCpu(fn: Fn, shapes: readonly number[][], withGradients: boolean): Promise<number> {
-  const on = async (name: 'cpu' | 'tensorflow'): Promise<number[][]> => {
+/** Largest difference from another engine relative to the largest entry: of the values and, if asked for, the gradients. */
+async function differenceFrom(peer: 'cpu' | 'wasm', fn: Fn, shapes: readonly number[][], withGradients: boolean): Promise<number> {
+  const on = async (name: 'cpu' | 'wasm' | 'tensorflow'): Promise<number[][]> => {
     await useBackend(name);
     return tidy(() => {
       const x = shapes.map((shape, i) => normal(shape, i + 1));
@@ -62,7 +62,7 @@ async function differenceFromCpu(fn: Fn, shapes: readonly number[][], withGradie
       return [y, ...gradients].map((t) => Array.from(t.dataSync()));
     });
   };
-  const [expected, actual] = [await on('cpu'), await on('tensorflow')];
+  const [expected, actual] = [await on(peer), await on('tensorflow')];
   const largest = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   return Math.max(...expected.map((row, i) => largest(row.map((v, j) => v - actual[i]![j]!)) / largest(row)));
 }
@@ -89,12 +89,6 @@ describe.skipIf(!installed)('kernels of tensorflow (skipped unless `pnpm backend
     ['dilated convolution, channels first', conv(1, 'same', 'NCHW', [2, 3]), [2, 3, 6, 7], [3, 3, 3, 4]],
     ['convolution, padded, window that is not square', conv(1, 1, 'NHWC', 1, 'floor'), [2, 6, 7, 3], [4, 3, 3, 4]],
     ['convolution, padded, window that is wide', conv(1, 1, 'NHWC', 1, 'floor'), [2, 6, 7, 3], [2, 3, 3, 4]],
-    ['convolution by taps', conv(1, 'same'), [2, 3, 2, 512], [3, 3, 512, 512]],
-    ['convolution by taps, strided, uneven padding', conv([2, 1], UNEVEN), [2, 3, 3, 512], [2, 2, 512, 512]],
-    ['convolution by taps, dilated', conv(1, 'same', 'NHWC', 2), [1, 3, 3, 512], [2, 2, 512, 512]],
-    ['convolution by taps that meet no pixel', conv(1, 'same'), [1, 1, 2, 512], [3, 3, 512, 512]],
-    ['convolution by taps, pixels that no tap meets', conv(3, 'valid'), [1, 5, 4, 512], [2, 1, 512, 512]],
-    ['convolution by taps, padded, size rounded up', conv(2, 1, 'NHWC', 1, 'ceil'), [1, 2, 3, 512], [3, 1, 512, 512]],
     ['matrix product', (a, b) => matMul(a as Tensor2D, b as Tensor2D), [3, 4], [4, 5]],
     ['matrix product, first transposed', (a, b) => matMul(a as Tensor2D, b as Tensor2D, true), [4, 3], [4, 5]],
     ['matrix product, both transposed', (a, b) => matMul(a as Tensor2D, b as Tensor2D, true, true), [4, 3], [5, 4]],
@@ -108,7 +102,21 @@ describe.skipIf(!installed)('kernels of tensorflow (skipped unless `pnpm backend
     ['single number added along the last axis', (x, b) => add(x!, b!), [4, 3], [1]],
     ['maximum in three dimensions, padded', (x) => maxPool3d(x as Tensor5D, 3, 2, 1, 'floor'), [2, 5, 6, 7, 3]],
   ])('has the values and gradients of cpu: %s', async (_name, fn, ...shapes) => {
-    expect(await differenceFromCpu(fn, shapes, true)).toBeLessThan(1e-5);
+    expect(await differenceFrom('cpu', fn, shapes, true)).toBeLessThan(1e-5);
+  });
+
+  // With 512 channels at least, so against wasm: cpu would take seconds.
+  it.each<Case>([
+    ['same padding', conv(1, 'same'), [2, 3, 2, 512], [3, 3, 512, 512]],
+    ['neighbours joined', conv(1, 'same'), [11, 5, 5, 512], [2, 3, 512, 512]],
+    ['neighbours joined, dilated', conv([1, 1], 'same', 'NHWC', [1, 2]), [22, 3, 5, 512], [1, 3, 512, 512]],
+    ['strided, uneven padding', conv([2, 1], UNEVEN), [2, 3, 3, 512], [2, 2, 512, 512]],
+    ['dilated', conv(1, 'same', 'NHWC', 2), [1, 3, 3, 512], [2, 2, 512, 512]],
+    ['taps that meet no pixel', conv(1, 'same'), [1, 1, 2, 512], [3, 3, 512, 512]],
+    ['pixels that no tap meets', conv(3, 'valid'), [1, 5, 4, 512], [2, 1, 512, 512]],
+    ['padded, size rounded up', conv(2, 1, 'NHWC', 1, 'ceil'), [1, 2, 3, 512], [3, 1, 512, 512]],
+  ])('has the values and gradients of wasm in convolutions by taps: %s', async (_name, fn, ...shapes) => {
+    expect(await differenceFrom('wasm', fn, shapes, true)).toBeLessThan(1e-5);
   });
 
   it.each<Case>([
@@ -134,7 +142,7 @@ describe.skipIf(!installed)('kernels of tensorflow (skipped unless `pnpm backend
       [6],
     ],
   ])('has the values of cpu: %s', async (_name, fn, ...shapes) => {
-    expect(await differenceFromCpu(fn, shapes, false)).toBeLessThan(1e-5);
+    expect(await differenceFrom('cpu', fn, shapes, false)).toBeLessThan(1e-5);
   });
 
   it.each<[string, (x: Tensor) => Tensor<Rank>, number[]]>([
