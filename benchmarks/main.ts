@@ -26,6 +26,7 @@ const BENCHMARKS: Readonly<Record<string, { summary: string; takes?: readonly Ex
   lipschitz: { summary: 'LipSDP against cvxpy, singular values against NumPy in $MOE_BENCH_PYTHON, smoothing against bare passes', load: () => import('./lipschitz/index.js') },
   pytorch: { summary: 'the engine tensorflow against PyTorch in $MOE_BENCH_PYTHON', load: () => import('./pytorch/index.js') },
   stock: { summary: 'a LayersModel on the engine tensorflow against the kernels and gradients of tfjs alone', load: () => import('./stock/index.js') },
+  train: { summary: 'adversarial training on the engine tensorflow against PyTorch in $MOE_BENCH_PYTHON', load: () => import('./train/index.js') },
 };
 
 const HELP = `pnpm bench NAME [--quick] [--json]

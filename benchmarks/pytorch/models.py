@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import numpy
 import torch
@@ -37,17 +38,39 @@ class Block(nn.Module):
         return F.relu(y.add_(x if self.downsample is None else self.downsample(x)), inplace=True)
 
 
-class ResNet18(nn.Module):
-    """ResNet-18 for small images: one 3x3 convolution as stem, no pooling after it."""
+class BlockMoe(nn.Module):
+    """Each row goes through the block that a linear gate on its mean pixel scores highest, at weight 1 with the gradient of the gate; blocks without rows do not run."""
 
-    def __init__(self, width=64):
+    def __init__(self, channels, filters, stride, experts):
+        super().__init__()
+        self.gate = nn.Linear(channels, experts)
+        self.experts = nn.ModuleList(Block(channels, filters, stride) for _ in range(experts))
+
+    def forward(self, x):
+        gates = self.gate(x.mean((2, 3))).softmax(1)
+        mean = gates.mean(0)
+        self.entropy = (mean * mean.log()).sum() - (gates * gates.log()).sum(1).mean()
+        chosen = gates.argmax(1)
+        weight = gates.gather(1, chosen[:, None])
+        weight = (weight - weight.detach() + 1)[:, :, None, None]
+        rows = [torch.nonzero(chosen == e)[:, 0] for e in range(len(self.experts))]
+        parts = [weight[own] * expert(x[own]) for own, expert in zip(rows, self.experts) if len(own) > 0]
+        order = torch.argsort(torch.cat([own for own in rows if len(own) > 0]))
+        return torch.cat(parts)[order]
+
+
+class ResNet18(nn.Module):
+    """ResNet-18 for small images: one 3x3 convolution as stem, no pooling after it; with `experts`, both blocks of the last stage are mixtures."""
+
+    def __init__(self, width=64, experts=1):
         super().__init__()
         self.conv1 = Conv(3, width, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         for stage in range(4):
             channels, filters = width * 2 ** max(0, stage - 1), width * 2**stage
             stride = 1 if stage == 0 else 2
-            setattr(self, f"layer{stage + 1}", nn.Sequential(Block(channels, filters, stride), Block(filters, filters, 1)))
+            block = (lambda *sizes: BlockMoe(*sizes, experts)) if experts > 1 and stage == 3 else Block
+            setattr(self, f"layer{stage + 1}", nn.Sequential(block(channels, filters, stride), block(filters, filters, 1)))
         self.fc = nn.Linear(8 * width, 10)
 
     def forward(self, x):
@@ -90,7 +113,8 @@ def read_tensors(folder):
 def load(model, tensors):
     state = model.state_dict()
     for name, value in tensors.items():
-        module, part = name.split("/")
+        *modules, part = name.split("/")
+        module = re.sub(r"\bexpert(?=\d)", "experts.", ".".join(modules)).replace(".router", ".gate")
         if part == "kernel":
             value = value.permute(3, 2, 0, 1) if value.dim() == 4 else value.t()
         state[f"{module}.{PARTS[part]}"].copy_(value)

@@ -1,8 +1,9 @@
-"""PyTorch's side of `pnpm bench pytorch`: one process that runs tasks on command.
+"""PyTorch's side of `pnpm bench pytorch` and `pnpm bench train`: one process that runs tasks on command.
 
 Reads one JSON object a line from standard input and answers with one on standard output:
   {"do": "prepare", "subject", "folder", "threads", "compile"} -> {"versions"}
   {"do": "check", "same"}                                     -> {"logits", "gradient", "attack", "losses"}
+  {"do": "train", "steps"}                                    -> {"losses"} of steps of adversarial training
   {"do": "run", "task"}                                       -> {"cpu", "wall"} in milliseconds
   {"do": "peak"}                                              -> {"mebibytes"} of memory at the highest
 The folder holds `tensors.json` and `tensors.bin` (float32): weights in tfjs' layout, images [B,H,W,C] and labels.
@@ -17,11 +18,22 @@ import time
 import torch
 from torch.nn import functional as F
 
-from models import Cnn28, Conv, ResNet18, load, read_tensors
+from models import BlockMoe, Cnn28, Conv, ResNet18, load, read_tensors
 
 # What anything else prints goes to the stream of errors.
 answers = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(2, 1)
+
+
+SUBJECTS = {
+    "resnet18-b64": ResNet18,
+    "cnn28-b128": Cnn28,
+    # Of `pnpm bench train`.
+    "resnet18-w64-b64": ResNet18,
+    "resnet18-w64-b64-block-moe": lambda: ResNet18(experts=4),
+    "resnet18-w16-b128": lambda: ResNet18(16),
+    "resnet18-w16-b128-block-moe": lambda: ResNet18(16, experts=4),
+}
 
 
 class Tasks:
@@ -32,7 +44,7 @@ class Tasks:
         self.labels = tensors.pop("labels").long()
         self.eps, self.step_size, steps = tensors.pop("attack").tolist()
         self.steps = int(steps)
-        self.model = {"resnet18-b64": ResNet18, "cnn28-b128": Cnn28}[subject]().to(memory_format=torch.channels_last)
+        self.model = SUBJECTS[subject]().to(memory_format=torch.channels_last)
         load(self.model, tensors)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-3, momentum=0.9, fused=True)
         self.network = torch.compile(self.model) if compile else self.model
@@ -83,11 +95,23 @@ class Tasks:
 
     pgd_10 = pgd_step
 
-    def train_step(self):
+    def adversarial_step(self):
+        """A training step on where projected gradient descent ends."""
+        self.attacked()
+        low, high = (self.images - self.eps).clamp_(0, 1), (self.images + self.eps).clamp_(0, 1)
+        x = self.images
+        for _ in range(self.steps):
+            x = torch.clamp(x + self.step_size * self.gradient(x)[1].sign_(), low, high)
+        return self.train_step(x)
+
+    def train_step(self, images=None):
         self.model.train()
         self.model.requires_grad_(True)
         self.optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(self.network(self.images), self.labels)
+        loss = F.cross_entropy(self.network(self.images if images is None else images), self.labels)
+        for module in self.model.modules():
+            if isinstance(module, BlockMoe):
+                loss = loss + 0.5 * module.entropy
         loss.backward()
         self.optimizer.step()
         return loss.item()
@@ -122,6 +146,8 @@ def main():
                 answer = {"versions": f"PyTorch {torch.__version__}, Python {sys.version.split()[0]}"}
             elif kind == "check":
                 answer = tasks.check(**message)
+            elif kind == "train":
+                answer = {"losses": [tasks.adversarial_step() for _ in range(message["steps"])]}
             elif kind == "run":
                 answer = tasks.run(**message)
             else:

@@ -1,8 +1,8 @@
-import { constant, sgd, standard, train } from '@moe/adv-train';
+import { type Objective, constant, sgd, standard, train } from '@moe/adv-train';
 import type { Batch, Compile, MoeModel, Weight } from '@moe/core';
 
 /** Runs `train` of `@moe/adv-train` one step at a time: every call of the result lets it take one more and gives that step's loss. */
-export function steppedTraining(model: MoeModel, weights: readonly Weight[], batch: Batch, compile?: Compile): () => Promise<number> {
+export function steppedTraining(model: MoeModel, weights: readonly Weight[], batch: Batch, compile?: Compile, objective: Objective = standard()): () => Promise<number> {
   let start = (): void => {};
   let finish = (_loss: number): void => {};
   let fail = (_error: unknown): void => {};
@@ -19,7 +19,7 @@ export function steppedTraining(model: MoeModel, weights: readonly Weight[], bat
     },
     batchesPerEpoch: Number.MAX_SAFE_INTEGER,
     epochs: 1,
-    objective: standard(),
+    objective,
     optimizer: sgd({ momentum: 0.9 }),
     schedule: constant({ base: 1e-3 }),
     seed: 1,

@@ -6,7 +6,7 @@ import { serve, timed } from '../side.js';
 import { cnn28 } from './cnn28.js';
 import { resnet18 } from './resnet18.js';
 import type { Pass, Subject } from './subject.js';
-import { writeTensors } from './tensors.js';
+import { writeSubject } from './tensors.js';
 
 const SUBJECTS: Readonly<Record<string, () => Subject>> = { 'cnn28-b128': cnn28, 'resnet18-b64': resnet18 };
 
@@ -22,15 +22,6 @@ const prepared = (): Subject => {
   if (subject === undefined) throw new Error('prepare comes first.');
   return subject;
 };
-
-/** Weights, images and labels for the peer, as peer.py says. */
-const write = (folder: string, { weights, images, imageShape, labels, attack }: Subject): Promise<void> =>
-  writeTensors(folder, [
-    ...weights(),
-    { name: 'images', shape: imageShape, values: images },
-    { name: 'labels', shape: [labels.length], values: Float32Array.from(labels) },
-    { name: 'attack', shape: [3], values: Float32Array.of(attack.eps, attack.stepSize, attack.steps) },
-  ]);
 
 function read(make: () => Tensor): number[] {
   const made = make();
@@ -58,7 +49,7 @@ async function answer(message: Message): Promise<object> {
     case 'prepare': {
       await useBackend('tensorflow', { threads: message.threads });
       subject = SUBJECTS[message.subject]?.();
-      await write(message.folder, prepared());
+      await writeSubject(message.folder, prepared());
       return { versions: `TensorFlow ${(await describeTensorflow()).version}, Node ${process.versions.node}` };
     }
     case 'check': {
