@@ -38,7 +38,7 @@ it('trains, certifies and attacks, tiny', async () => {
   expect(await readFile(join(folder, 'certify.html'), 'utf8')).toMatch(/^<!doctype html>[\s\S]*<svg /);
 });
 
-it.each(['fashion-mnist', 'plain'])('says in its README what the results of %s say', async (name) => {
+it.each(['fashion-mnist', 'fashion-mnist-4-experts', 'plain'])('says in its README what the results of %s say', async (name) => {
   const [readme, results] = await Promise.all([readFile(here('README.md'), 'utf8'), readFile(here(`results/${name}.json`), 'utf8')]);
   const { curves } = JSON.parse(results) as Results;
   const percent = (share: number): string => (100 * share).toFixed(1);
