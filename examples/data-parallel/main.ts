@@ -4,25 +4,26 @@ import { connectCluster } from '@moe/backend/node';
 import { isMoeError } from '@moe/core';
 import { trainOnProcesses } from './local-workers.js';
 import { HELP, type Options, UsageError, parseOptions } from './options.js';
-import { train } from './train.js';
+import { trainNetwork } from './train.js';
 
-/** Largest difference between a loss of the cluster and that of one process, relative to it, that rounding explains. */
+/** Largest distance between a weight of the cluster and that of one process, relative to its length, that rounding explains. */
 const TOLERANCE = 1e-4;
 
 async function work(options: Options): Promise<void> {
   const cluster = await connectCluster();
   if (options.batchSize % cluster.size !== 0) throw new UsageError(`--batch-size must be a multiple of the ${cluster.size} workers, got ${options.batchSize}.`);
-  const losses = await train(options, cluster);
+  const weights = await trainNetwork(options, cluster);
   await cluster.close();
-  process.send?.(losses);
+  process.send?.(weights);
 }
 
 async function compare(options: Options, args: readonly string[]): Promise<void> {
   const together = await trainOnProcesses(options.workers, args);
-  const alone = await train(options);
-  const difference = Math.max(...alone.map((loss, step) => Math.abs((together[step] ?? Infinity) / loss - 1)));
-  console.log(`Largest difference of a loss between ${options.workers} workers and one process, in ${alone.length} steps: ${difference.toExponential(1)} of the loss.`);
-  if (difference > TOLERANCE) throw new Error(`The losses must agree to ${TOLERANCE}.`);
+  const alone = await trainNetwork(options);
+  const distances = alone.map((values, i) => Math.hypot(...values.map((value, j) => value - (together[i]?.[j] ?? Infinity))) / Math.hypot(...values));
+  const largest = Math.max(...distances);
+  console.log(`Largest distance of a weight between ${options.workers} workers and one process: ${largest.toExponential(1)} of its length.`);
+  if (!(largest <= TOLERANCE)) throw new Error(`The weights must agree to ${TOLERANCE}.`);
 }
 
 async function main(args: readonly string[]): Promise<void> {

@@ -19,7 +19,7 @@ export const HELP = `Trains a small network on Fashion-MNIST, each of several pr
 
 Usage: pnpm --filter @moe/example-data-parallel start [options]
 
-  --workers N      processes on this machine (default 2), whose losses are compared with those of one
+  --workers N      processes on this machine (default 2), whose weights are compared with those of one
   --images N       images to train on (default 2048, at most 12000)
   --batch-size N   images of one step, over all workers (default 128)
   --epochs N       (default 2)

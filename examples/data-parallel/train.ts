@@ -1,24 +1,17 @@
+import { constant, sgd, standard, train } from '@moe/adv-train';
 import type { Cluster } from '@moe/backend/node';
-import { type Batch, createRng } from '@moe/core';
-import { batches, take, toTensors } from '@moe/datasets';
+import { type Batch, type Weight, createRng } from '@moe/core';
+import { batches, take } from '@moe/datasets';
 import { fashionMnist } from '@moe/datasets/node';
-import { type Tensor, dispose, train as optimizers, variableGrads } from '@tensorflow/tfjs-core';
-import { type Network, createNetwork } from './network.js';
+import { type Tensor, dispose } from '@tensorflow/tfjs-core';
+import { createNetwork } from './network.js';
 import type { Options } from './options.js';
 
 const SEED = 1;
 
-/** The loss and the gradients of all weights, by name. */
-function gradientsOf({ weights, loss }: Network, batch: Batch): Record<string, Tensor> {
-  const { inputs, labels } = toTensors(batch);
-  const { value, grads } = variableGrads(() => loss(inputs, labels), Object.values(weights));
-  dispose([inputs, labels]);
-  return { loss: value, ...Object.fromEntries(Object.entries(weights).map(([name, weight]) => [name, grads[weight.name] as Tensor])) };
-}
-
-async function copyFromFirst(weights: Network['weights'], cluster: Cluster): Promise<void> {
-  const first = await cluster.broadcast(weights);
-  for (const [name, weight] of Object.entries(weights)) weight.assign(first[name] as Tensor);
+async function copyFromFirst(weights: readonly Weight[], cluster: Cluster): Promise<void> {
+  const first = await cluster.broadcast(Object.fromEntries(weights.map(({ name, variable }) => [name, variable as Tensor])));
+  for (const { name, variable } of weights) variable.assign(first[name] as Tensor);
   dispose(first);
 }
 
@@ -31,26 +24,31 @@ function rows({ inputs, labels, ids, shape: [, height, width, channels] }: Batch
 /**
  * Trains on whole batches, alone or as one worker of a cluster.
  *
- * @returns The loss of every step, over the images of all workers.
+ * @returns All weights, one list for each.
  */
-export async function train({ images, batchSize, epochs }: Options, cluster?: Cluster): Promise<number[]> {
+export async function trainNetwork({ images, batchSize, epochs }: Options, cluster?: Cluster): Promise<number[][]> {
   const { rank, size } = cluster ?? { rank: 0, size: 1 };
   const data = take(await fashionMnist({ split: 'train' }), images);
-  const network = createNetwork(SEED + rank);
-  if (cluster !== undefined) await copyFromFirst(network.weights, cluster);
-  const names = new Map(Object.entries(network.weights).map(([name, { name: key }]) => [name, key]));
-  const optimizer = optimizers.momentum(0.05, 0.9);
-  const history: number[] = [];
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    for await (const batch of batches(data, { batchSize, rng: createRng(SEED), epoch, dropLast: true })) {
-      const own = gradientsOf(network, rows(batch, (rank * batchSize) / size, ((rank + 1) * batchSize) / size));
-      const { loss, ...gradients } = cluster === undefined ? own : await cluster.allReduce(own, 'mean');
-      if (cluster !== undefined) dispose(own);
-      optimizer.applyGradients(Object.fromEntries(Object.entries(gradients).map(([name, gradient]) => [names.get(name), gradient])));
-      history.push((loss as Tensor).dataSync()[0] as number);
-      dispose({ loss, ...gradients });
-    }
-    if (rank === 0) console.log(`${size} ${size === 1 ? 'process' : 'workers'}, epoch ${epoch + 1} of ${epochs}: loss ${history.at(-1)?.toFixed(6)}`);
-  }
-  return history;
+  const { model, weights } = createNetwork(SEED + rank);
+  if (cluster !== undefined) await copyFromFirst(weights, cluster);
+  await train({
+    model,
+    weights,
+    // Each worker's part of every batch.
+    data: async function* parts(epoch) {
+      for await (const batch of batches(data, { batchSize, rng: createRng(SEED), epoch, dropLast: true })) yield rows(batch, (rank * batchSize) / size, ((rank + 1) * batchSize) / size);
+    },
+    batchesPerEpoch: Math.floor(images / batchSize),
+    epochs,
+    objective: standard(),
+    optimizer: sgd({ momentum: 0.9 }),
+    schedule: constant({ base: 0.05 }),
+    seed: SEED,
+    ...(cluster && { exchange: (tensors) => cluster.allReduce(tensors, 'mean') }),
+    onEvent: (event) => {
+      if (event.type !== 'epoch' || rank > 0) return;
+      console.log(`${size} ${size === 1 ? 'process' : 'workers'}, epoch ${event.record.epoch + 1} of ${epochs}: loss on ${size === 1 ? 'all images' : 'those of the first'} ${event.record.loss.toFixed(4)}`);
+    },
+  });
+  return weights.map(({ variable }) => Array.from(variable.dataSync()));
 }

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createRng } from '@moe/core';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -25,7 +26,7 @@ const COMMONJS = "import { createRequire } from 'node:module'; const require = c
 // One file starts in a fraction of the time that the sources take.
 beforeAll(() =>
   build({
-    entryPoints: [join(import.meta.dirname, 'killable-run.ts')],
+    entryPoints: [fileURLToPath(new URL('killable-run.ts', import.meta.url))],
     outfile: program,
     bundle: true,
     format: 'esm',
