@@ -16,6 +16,8 @@ const engine = (name: string) => ({
     isolate: false,
     pool: 'forks' as const,
     testTimeout: 60_000,
+    // Starting an engine takes longer on a busy machine.
+    hookTimeout: 60_000,
   },
 });
 

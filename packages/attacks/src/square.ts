@@ -19,8 +19,8 @@ export interface SquareOptions extends Omit<GradientAttackOptions, 'loss'> {
   /** Independent runs; later ones attack only what still stands. @defaultValue 1 */
   readonly restarts?: number;
   /**
-   * Gives an example up, in a run, as soon as its margin would not reach zero by the last query even if it rose, with each doubling of the queries, four times as much as with the last one.
-   * Looks after 5, 10, 20, 40 and 80 % of the queries. @defaultValue false
+   * Gives an example up, in a run, as soon as its margin would not reach zero by the last query even if it rose, with each doubling of the queries, six times as much as with the last one.
+   * Decides after 10, 20, 40 and 80 % of the queries. @defaultValue false
    */
   readonly giveUp?: boolean;
 }

@@ -1,7 +1,7 @@
 // Of all queries; each is twice the one before.
-const LOOKS = [0.025, 0.05, 0.1, 0.2, 0.4, 0.8];
+const LOOKS = [0.05, 0.1, 0.2, 0.4, 0.8];
 /** A row is given up if it would fail even by rising so many times as fast as of late. */
-const HOPE = 4;
+const HOPE = 6;
 
 /** Tells which rows of a random search are not worth the queries that are left. */
 export interface Forecast {
