@@ -11,8 +11,6 @@ import type { ModelName } from './schema.js';
 import { countRight, isValid, robustFlags } from './summary.js';
 import type { JobContext } from './train-model.js';
 
-const BATCH = 16;
-
 /** The expert whose own path withstood most images; of equal ones the first. */
 async function bestExpert(name: ModelName, { config, folder }: JobContext): Promise<number | undefined> {
   const records = await Promise.all(pathsOf(config, name).map((path) => readJson<PathRecord>(files.evaluation(folder, name, path))));
@@ -23,7 +21,7 @@ async function bestExpert(name: ModelName, { config, folder }: JobContext): Prom
 /** Audits a model, continuing from its state files if there are some. */
 export async function auditModel(name: ModelName, context: JobContext): Promise<void> {
   const { config, folder, signal, onProgress } = context;
-  const { evaluation: { audit, eps, apgdSteps }, seed } = config;
+  const { evaluation: { audit, eps, apgdSteps, batchSize }, seed } = config;
   if (audit === null) return;
   const data = await attackedData(config);
   const model = await finishedModel(name, context, data);
@@ -43,7 +41,7 @@ export async function auditModel(name: ModelName, context: JobContext): Promise<
       modelId: `${name}/${path}`,
       data,
       limit,
-      batchSize: BATCH,
+      batchSize,
       attacks: [attack],
       seed,
       signal,
@@ -55,7 +53,7 @@ export async function auditModel(name: ModelName, context: JobContext): Promise<
 
   const expertAttack = apgd({ eps, steps: apgdSteps });
   const adaptive = relaxedGates({ eps, steps: apgdSteps, temperatures: [0.3] });
-  const shared = { data, seed, limit: Math.min(audit.routingImages, data.length), batchSize: BATCH, signal };
+  const shared = { data, seed, limit: Math.min(audit.routingImages, data.length), batchSize, signal };
   const layers = isDense(name) ? [] : (await evaluateRouting({ ...shared, model: model.logits('gated'), eps, standard: expertAttack, adaptive, expertAttack })).layers;
   await writeJson(files.extra(folder, name, 'audit'), { model: name, attacks, layers } satisfies AuditRecord);
   model.network.dispose();

@@ -10,15 +10,16 @@ import { readJson } from './run-folder.js';
 
 const HELP = `One expert of a finished run as a dense model, with its own report card.
 
-Usage: pnpm export-expert --run DIR [--model NAME] [--expert N] [--images N] [--out DIR]
+Usage: pnpm export-expert --run DIR [--model NAME] [--expert N] [--images N] [--batch-norm N] [--out DIR]
 
   --run        run folder with models/ (not a published one, which has no weights)
   --model      model of the run (default its last)
   --expert     expert of the layer whose experts were fixed (default the most robust); other MoE layers keep the expert that serves most images
   --images     test images for the card (default those of the run)
+  --batch-norm training images from which its batch norms are estimated anew (default none: as trained)
   --out        where model.json, weights.bin, model.safetensors and card.html go (default RUN/export)`;
 
-const { values } = parseArgs({ options: { run: { type: 'string' }, model: { type: 'string' }, expert: { type: 'string' }, images: { type: 'string' }, out: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+const { values } = parseArgs({ options: { run: { type: 'string' }, model: { type: 'string' }, expert: { type: 'string' }, images: { type: 'string' }, 'batch-norm': { type: 'string' }, out: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
 if (values.help === true || values.run === undefined) {
   console[values.help === true ? 'log' : 'error'](HELP);
   process.exit(values.help === true ? 0 : 2);
@@ -36,5 +37,6 @@ console.log(
     ...(values.model === undefined ? {} : { model: values.model }),
     ...(values.expert === undefined ? {} : { expert: Number(values.expert) }),
     ...(values.images === undefined ? {} : { images: Number(values.images) }),
+    ...(values['batch-norm'] === undefined ? {} : { batchNorm: Number(values['batch-norm']) }),
   }),
 );

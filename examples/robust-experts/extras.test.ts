@@ -1,5 +1,5 @@
 // What is asked of a finished model besides its paths, in one process: audit, legacy scores, probe, export.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { useBackend } from '@moe/backend';
@@ -43,7 +43,7 @@ beforeAll(async () => {
   await useBackend('wasm');
   await trainModel(NAME, context);
   for (const path of ['gated', 0, 1] as const) await evaluatePath(NAME, path, context);
-});
+}, 300_000);
 
 describe('a finished model', () => {
   it('is attacked by PGD from both starts on every path', async () => {
@@ -80,6 +80,8 @@ describe('a finished model', () => {
     expect(gate!.pairs[0]![0]! + gate!.pairs[1]![1]!).toBeCloseTo(1);
     const map = Uint8Array.from(Buffer.from(gate!.sensitivity[0]!.map, 'base64'));
     expect([map.length, Math.max(...map)]).toEqual([28 * 28, 255]);
+    // Four images for each of two experts, then for the one that serves it after each number of steps.
+    expect(gate!.sensitivity.map(({ steps }) => steps)).toEqual([undefined, 5, 10, 20].flatMap((steps) => Array.from({ length: steps === undefined ? 8 : 4 }, () => steps)));
   });
 
   it('falls with the radius of the attack', async () => {
@@ -119,6 +121,13 @@ describe('a finished model', () => {
     expect(alone!.every((value, i) => Math.abs(value - fixed![i]!) < 1e-5)).toBe(true);
     expect([...readSafetensors(readFileSync(join(folder, 'model.safetensors'))).tensors.keys()]).toContain('layer4.0.conv1.weight');
     expect(readFileSync(join(folder, 'card.html'), 'utf8')).toContain('Verdict');
+
+    const anew = join(folder, 'anew');
+    mkdirSync(anew);
+    await exportExpert(results, folder, anew, { expert: 1, images: 1, batchNorm: 40 });
+    const [before, after] = [folder, anew].map((place) => readSafetensors(readFileSync(join(place, 'model.safetensors'))).tensors);
+    const same = (name: string): boolean => String(before!.get(name)!.data) === String(after!.get(name)!.data);
+    expect(['layer4.0.conv1.weight', 'layer4.0.bn1.running_mean', 'layer4.0.bn1.running_var'].map(same)).toEqual([true, false, false]);
     dense.dispose();
     model.network.dispose();
   });

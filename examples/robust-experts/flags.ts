@@ -1,11 +1,13 @@
 import { parseNumber } from './config.js';
-import { GATES, SCHEDULES } from './schema.js';
+import { GATES, METHODS, SCHEDULES, TERMS, VARIANTS } from './schema.js';
 
 const text = (value: string): string => value;
 const list = (value: string): string[] => value.split(',').map((part) => part.trim());
 const number = (value: string): number => parseNumber(value);
 const boolean = (value: string): boolean | string => (['true', 'false'].includes(value) ? value === 'true' : value);
 const orNull = (parse: (value: string) => unknown) => (value: string): unknown => (value === 'none' ? null : parse(value));
+
+const orNone = (parse: (value: string) => unknown[]) => (value: string): unknown[] => (value === 'none' ? [] : parse(value));
 
 /** A command line option that sets one field of the configuration. */
 export interface Flag {
@@ -43,7 +45,12 @@ export const FLAGS: readonly Flag[] = [
   { flag: 'residual', value: 'BOOL', path: ['moe', 'residual'], parse: boolean, help: 'whether a skip goes around a stage of experts' },
   { flag: 'balance-weight', value: 'X', path: ['moe', 'balanceWeight'], parse: number, help: 'weight of the balance loss' },
   { flag: 'noise-std', value: 'X', path: ['moe', 'noiseStd'], parse: number, help: 'router noise while training, in units of the spread of the gates; none with entropy, as in the paper' },
-  { flag: 'method', value: 'NAME', path: ['training', 'method'], parse: text, help: 'adversarial training: pgd, fast, or free, which takes a quarter of the epochs' },
+  { flag: 'method', value: 'NAME', path: ['training', 'method'], parse: text, help: `${METHODS.join(', ')}; free takes a quarter of the epochs, the last three are for MoE models` },
+  { flag: 'variant', value: 'NAME', path: ['training', 'variant'], parse: text, help: `of the method: ${VARIANTS.join(', ')}; released has the accidents of its code` },
+  { flag: 'terms', value: 'A,B,…', path: ['training', 'terms'], parse: orNone(list), help: `added to the loss: ${TERMS.join(', ')}; none for none` },
+  { flag: 'awp', value: 'X', path: ['training', 'awp'], parse: orNull(number), help: 'adversarial displacement of weights, as a share of their norm; none for none' },
+  { flag: 'ema', value: 'X', path: ['training', 'ema'], parse: orNull(number), help: 'decay of a moving average of the weights, which is then the model; none for none' },
+  { flag: 'label-smoothing', value: 'X', path: ['training', 'labelSmoothing'], parse: number, help: 'share of each label that goes to all classes' },
   { flag: 'epochs', value: 'N', path: ['training', 'epochs'], parse: number, help: 'training epochs' },
   { flag: 'batch-size', value: 'N', path: ['training', 'batchSize'], parse: number, help: 'images per training step' },
   { flag: 'optimizer', value: 'NAME', path: ['training', 'optimizer'], parse: text, help: 'sgd with Nesterov momentum 0.9, or adam' },
@@ -57,6 +64,7 @@ export const FLAGS: readonly Flag[] = [
   { flag: 'train-step-size', value: 'EPS', path: ['training', 'stepSize'], parse: orNull(number), help: 'step of the training attack; none for 2.5 eps over the steps' },
   { flag: 'train-goal', value: 'NAME', path: ['training', 'goal'], parse: text, help: 'maxLoss, or lastStep as released' },
   { flag: 'train-batch-norm', value: 'MODE', path: ['training', 'batchNorm'], parse: text, help: 'statistics during the training attack: running, batch or batch-updating' },
+  { flag: 'telemetry', value: 'N', path: ['training', 'telemetry'], parse: orNull(number), help: 'training images on which routing is attacked after every epoch; none for none' },
   { flag: 'eps', value: 'EPS', path: ['evaluation', 'eps'], parse: number, help: 'L-inf radius of the evaluation attacks, e.g. 8/255' },
   { flag: 'pgd-steps', value: 'N', path: ['evaluation', 'pgdSteps'], parse: number, help: 'steps of PGD' },
   { flag: 'apgd-steps', value: 'N', path: ['evaluation', 'apgdSteps'], parse: number, help: 'steps of AutoPGD' },

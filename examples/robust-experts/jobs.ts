@@ -29,6 +29,7 @@ export const files = {
   checkpoint: (folder: string, model: ModelName): string => join(folder, 'models', model, 'checkpoint.moe'),
   weights: (folder: string, model: ModelName): string => join(folder, 'models', model, 'weights.moe'),
   training: (folder: string, model: ModelName): string => join(folder, 'models', model, 'training.json'),
+  board: (folder: string, model: ModelName): string => join(folder, 'models', model, 'board'),
   state: (folder: string, model: ModelName, path: RoutePath): string => join(folder, 'models', model, `${pathName(path)}.state.json`),
   evaluation: (folder: string, model: ModelName, path: RoutePath): string => join(folder, 'models', model, `${pathName(path)}.json`),
   extra: (folder: string, model: ModelName, extra: Extra): string => join(folder, 'models', model, `${extra}.json`),
@@ -77,12 +78,15 @@ export function isReady(config: Config, folder: string, job: Job): boolean {
 /** Passes of AutoAttack and of the attacks on routing on an image, as far as they go before it falls. */
 const AUDIT_PASSES = { quick: 800, standard: 4000 };
 
+/** Passes of telemetry on an image for the model, and for each expert. */
+const TELEMETRY_PASSES = 44;
+
 /** Rough cost of a job in forward passes of one image: a backward pass to the input costs one more, to the weights two. */
 export function costOf(config: Config, job: Job): number {
   const { training, evaluation, data } = config;
   switch (job.kind) {
     case 'train':
-      return training.epochs * data.trainImages * (3 + (training.eps > 0 ? 2 * training.steps : 0));
+      return training.epochs * (data.trainImages * (3 + (training.eps > 0 ? 2 * training.steps : 0)) + (training.telemetry ?? 0) * TELEMETRY_PASSES * (1 + config.moe.numExperts));
     case 'evaluate':
       return data.testImages * 2 * (evaluation.pgdSteps * (evaluation.bothStarts ? 2 : 1) + evaluation.apgdSteps);
     case 'audit':

@@ -103,7 +103,7 @@ export async function probeModel(name: ModelName, context: JobContext): Promise<
     images: data.length,
     confusion,
     byTopK: await accuracyByTopK(model, data, signal),
-    gates: await Promise.all([...seen].map(async ([layer, all]) => ({ ...gateProbe(layer, all, labels, all.gates[0]!.length), sensitivity: await sensitivityOf(model.view, layer, data) }))),
+    gates: await Promise.all([...seen].map(async ([layer, all]) => ({ ...gateProbe(layer, all, labels, all.gates[0]!.length), sensitivity: await sensitivityOf(model, layer, data, config) }))),
   };
   await writeJson(files.extra(folder, name, 'probe'), record);
   model.network.dispose();

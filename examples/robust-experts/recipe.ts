@@ -1,29 +1,12 @@
-import { type Objective, type Optimizer, type Schedule, adam, constant, cosine, fastAdversarial, freeAdversarial, pgdAdversarial, piecewise, polynomial, sgd, standard } from '@moe/adv-train';
-import { pgd } from '@moe/attacks';
-import { jit } from '@moe/backend';
-import { isDense } from './jobs.js';
-import type { Config, ModelName } from './schema.js';
+import { type EmaOptions, type Optimizer, type Schedule, adam, constant, cosine, piecewise, polynomial, sgd } from '@moe/adv-train';
+import { REPLAYS } from './objective.js';
+import type { Config } from './schema.js';
 
-/** Replays of each batch in free adversarial training, as in the paper. */
-const REPLAYS = 4;
+/** Epochs over the data: free adversarial training moves the weights several times a batch, and takes as many fewer; the released code does not. */
+export const epochsOf = ({ training: { method, variant, epochs } }: Config): number => (method === 'free' && variant !== 'released' ? Math.ceil(epochs / REPLAYS) : epochs);
 
-/** Epochs over the data: free adversarial training moves the weights several times a batch, and takes as many fewer. */
-export const epochsOf = ({ training: { method, epochs } }: Config): number => (method === 'free' ? Math.ceil(epochs / REPLAYS) : epochs);
-
-/** Adversarial training by the method of the configuration; standard training at eps 0. */
-export function objectiveOf(name: ModelName, { training: { method, eps, steps, stepSize, goal, batchNorm } }: Config): Objective {
-  if (eps === 0) return standard();
-  // Gates are read on the host, and the other modes of batch norm write running statistics or draw noise. Evaluations are not compiled: their batches shrink, and each size would be anew.
-  const compiled = isDense(name) && batchNorm === 'running' ? { compile: jit } : {};
-  switch (method) {
-    case 'fast':
-      return fastAdversarial({ eps, batchNorm, ...compiled });
-    case 'free':
-      return freeAdversarial({ eps, replays: REPLAYS });
-    case 'pgd':
-      return pgdAdversarial({ attack: pgd({ eps, steps, stepSize: stepSize ?? (2.5 * eps) / steps, start: 'uniform', goal, ...compiled }), batchNorm });
-  }
-}
+/** A moving average as of Gowal et al. (arXiv 2010.03593), whose weights are then those of the model. */
+export const averagingOf = ({ training: { ema } }: Config): { readonly ema?: EmaOptions } => (ema === null ? {} : { ema: { decay: ema, copyFor: 0.025, ramp: true } });
 
 export const optimizerOf = ({ training: { optimizer, weightDecay } }: Config): Optimizer => (optimizer === 'adam' ? adam({ weightDecay }) : sgd({ momentum: 0.9, nesterov: true, weightDecay }));
 

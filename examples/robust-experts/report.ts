@@ -9,6 +9,7 @@ import {
   interval,
   lineChart,
   percent,
+  perturbationView,
   shareOverTime,
   table,
   tradeOffScatter,
@@ -109,14 +110,17 @@ function trainingFigures(results: Results): Figure[] {
 
 function images(results: Results): string {
   const [height = 0, width = 0, channels = 0] = results.data.inputShape;
+  const { eps } = results.config.evaluation;
   const name = (label: number): string => results.data.classNames[label]!;
-  const picture = (pixels: string, caption: string) => ({ data: Uint8Array.from(Buffer.from(pixels, 'base64')), height, width, channels, caption });
+  const picture = (pixels: string) => ({ data: Float32Array.from(Buffer.from(pixels, 'base64'), (byte) => byte / 255), height, width, channels });
   return imageGrid({
     rows: results.config.models.flatMap((model) => {
       const shown = gatedOf(results, model).examples ?? [];
       return [
-        { label: `${model}, clean`, images: shown.map((example) => picture(example.clean, `${name(example.label)}; taken for ${name(example.cleanPrediction)}`)) },
-        { label: `${model}, under PGD`, images: shown.map((example) => picture(example.adversarial, `taken for ${name(example.adversarialPrediction)}`)) },
+        { label: `${model}, clean`, images: shown.map((example) => ({ ...picture(example.clean), caption: `${name(example.label)}; taken for ${name(example.cleanPrediction)}` })) },
+        { label: `${model}, under PGD`, images: shown.map((example) => ({ ...picture(example.adversarial), caption: `taken for ${name(example.adversarialPrediction)}` })) },
+        // White and black are the whole radius up and down.
+        ...(eps > 0 ? [{ label: 'what PGD added', images: shown.map((example) => perturbationView(picture(example.clean), picture(example.adversarial), { range: eps })) }] : []),
       ];
     }),
   });

@@ -98,8 +98,19 @@ export interface GateProbe {
   /** Scores of the first images, `[images][experts]`, and their labels. */
   readonly logits: readonly (readonly number[])[];
   readonly labels: readonly number[];
-  /** How much the pixels of an image move the gate of an expert: |∂ ce(gate, expert) / ∂x|, summed over channels. */
-  readonly sensitivity: readonly { readonly image: number; readonly label: number; readonly expert: number; readonly gate: number; readonly max: number; readonly map: string }[];
+  readonly sensitivity: readonly {
+    readonly image: number;
+    readonly label: number;
+    readonly expert: number;
+    /** What the gate gives the expert. */
+    readonly gate: number;
+    /** Of the map. */
+    readonly max: number;
+    /** How much each pixel moves the gate of the expert, |∂ ce(gate, expert) / ∂x| summed over channels, in 8 bits of its maximum as base64. */
+    readonly map: string;
+    /** Steps of PGD on the deployed model before it; none for the clean image. */
+    readonly steps?: number;
+  }[];
 }
 
 /** What a finished model does with clean test images, in `models/MODEL/probe.json`. */

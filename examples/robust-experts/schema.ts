@@ -11,6 +11,11 @@ export type ModelName = 'dense' | `${Kind}-${Loss}`;
 const MODEL_NAMES: readonly ModelName[] = ['dense', ...KINDS.flatMap((kind) => LOSSES.map((loss): ModelName => `${kind}-${loss}`))];
 
 export const GATES = ['gap-fc', 'conv-gap', 'conv-gap-1', 'double-conv-gap', 'fixed-random', 'first-channels', 'equal', 'conv-fc'] as const;
+/** Ways of adversarial training: any network, then for MoE models alone. */
+export const METHODS = ['pgd', 'trades', 'mart', 'fast', 'free', 'rt-er', 'adv-moe', 'v-moe'] as const;
+export const VARIANTS = ['fixed', 'paper', 'released'] as const;
+export const TERMS = ['expert-consistency', 'router-kl', 'router-margin', 'prc'] as const;
+export type Term = (typeof TERMS)[number];
 export const SCHEDULES = ['constant', 'cosine', 'poly', 'step'] as const;
 
 const positive = z.number().int().min(1);
@@ -57,8 +62,16 @@ export const configSchema = z.strictObject({
     residual: z.boolean().default(false),
   }),
   training: z.strictObject({
-    /** `fast` is Wong et al.'s single step from a random start. */
-    method: z.enum(['pgd', 'fast', 'free']).default('pgd'),
+    method: z.enum(METHODS).default('pgd'),
+    /** `released` has the accidents of the method's code. */
+    variant: z.enum(VARIANTS).default('fixed'),
+    /** Added to the loss of the method. */
+    terms: z.array(z.enum(TERMS)).default([]),
+    /** Length of an adversarial displacement of each weight, as a share of its norm; null for none. */
+    awp: z.number().min(0).nullable().default(null),
+    /** Decay of a moving average of the weights, which is then the model; null for none. */
+    ema: z.number().min(0).lt(1).nullable().default(null),
+    labelSmoothing: share.default(0),
     epochs: positive,
     batchSize: z.number().int().min(2),
     optimizer: z.enum(['sgd', 'adam']).default('sgd'),
@@ -75,6 +88,8 @@ export const configSchema = z.strictObject({
     /** Which point PGD returns: that of largest loss, or the last one, as released. */
     goal: z.enum(['maxLoss', 'lastStep']).default('maxLoss'),
     batchNorm: z.enum(['running', 'batch', 'batch-updating']),
+    /** Training images on which the routing of an MoE model is attacked after every epoch; null for none. */
+    telemetry: positive.nullable().default(null),
   }),
   evaluation: z.strictObject({
     eps: share,

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { apgd, autoAttack, evaluate, pgd } from '@moe/attacks';
-import { expectArgument, expectOneOf } from '@moe/core';
+import { type Dataset, expectArgument, expectOneOf } from '@moe/core';
 import { writeFileAtomic } from '@moe/core/node';
-import { countParameters, extractExperts, logitsFn, moeModel, torchWeights, writeSafetensors } from '@moe/layers';
+import { countParameters, extractExperts, logitsFn, moeModel, reestimateBatchNorm, torchWeights, writeSafetensors } from '@moe/layers';
 import { htmlReport, robustnessCard } from '@moe/report';
-import { io } from '@tensorflow/tfjs-core';
-import { attackedData } from '../data.js';
+import { toTensors } from '@moe/datasets';
+import { type Tensor, dispose, io } from '@tensorflow/tfjs-core';
+import { attackedData, trainingData } from '../data.js';
 import { finishedModel } from '../finished-model.js';
 import { isDense } from '../jobs.js';
 import type { Results } from '../results.js';
@@ -16,6 +17,19 @@ export interface ExportOptions {
   readonly model?: string;
   readonly expert?: number;
   readonly images?: number;
+  /** Training images from which its batch norms are estimated anew: those of an expert that few images reached know only these. */
+  readonly batchNorm?: number;
+}
+
+const BATCH = 100;
+
+/** The first images of a data set, in batches. */
+async function* firstImages(data: Dataset, count: number): AsyncGenerator<Tensor> {
+  for (let start = 0; start < Math.min(count, data.length); start += BATCH) {
+    const { inputs, labels } = toTensors(await data.read(Array.from({ length: Math.min(BATCH, count - start, data.length - start) }, (_, i) => start + i)));
+    yield inputs;
+    dispose([inputs, labels]);
+  }
 }
 
 function mostRobust(results: Results, model: ModelName): number {
@@ -53,6 +67,7 @@ export async function exportExpert(results: Results, folder: string, out: string
   const trained = await finishedModel(model, { config, folder }, data);
   const kept = keptExperts(results, model, expert);
   const dense = extractExperts(trained.network, kept);
+  if (options.batchNorm !== undefined) await reestimateBatchNorm(dense, firstImages(await trainingData(config), options.batchNorm));
 
   await dense.save(
     io.withSaveHandler(async ({ modelTopology, weightSpecs, weightData, format, generatedBy, convertedBy }) => {
@@ -75,8 +90,9 @@ export async function exportExpert(results: Results, folder: string, out: string
     modelId: `${model}, expert ${expert} as a dense network`,
   });
   const name = `${model}, expert ${expert}`;
+  const anew = options.batchNorm === undefined ? {} : { 'batch norms estimated anew from': `${options.batchNorm} training images` };
   const places = Object.entries(kept).map(([layer, index]) => `${layer}: ${index}`).join(', ');
-  const card = robustnessCard({ name, evaluation, meta: { experts: places, parameters: countParameters(dense), 'parameters of the mixture': trained.parameters } });
+  const card = robustnessCard({ name, evaluation, meta: { experts: places, parameters: countParameters(dense), 'parameters of the mixture': trained.parameters, ...anew } });
   await writeFileAtomic(join(out, 'card.html'), await htmlReport(card));
   const line = `${name} (${places}): ${countParameters(dense)} of ${trained.parameters} parameters, clean ${(100 * evaluation.clean.accuracy).toFixed(1)} %, worst case ${(100 * evaluation.worstCase.robustAccuracy).toFixed(1)} % of ${evaluation.examples} images. ${out}`;
   dense.dispose();

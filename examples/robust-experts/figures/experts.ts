@@ -1,9 +1,10 @@
 // Robust Experts, plots of fixed experts: every expert alone, the gated model and the dense one, natural and under attack.
 import { wilsonInterval } from '@moe/core';
-import { type Figure, type ReportSection, expertBars, tradeOffScatter } from '@moe/report';
+import { type Figure, type LineSeries, type ReportSection, expertBars, lineChart, tradeOffScatter } from '@moe/report';
 import { isDense, pathLabel } from '../jobs.js';
 import { type PathSummary, summarise } from '../summary.js';
 import { type FinishedRun, label } from './load.js';
+import { mean } from './paired.js';
 
 const share = (right: number, of: number) => ({ value: right / of, interval: wilsonInterval(right, of) });
 
@@ -21,14 +22,43 @@ function bars(runs: readonly FinishedRun[], what: 'clean' | 'robust', title: str
   });
 }
 
+/** What rows that differ in the number of experts alone have in common. */
+const familyOf = ({ model, config: { moe, training } }: FinishedRun): string => `${model} in ${moe.at}, ${moe.gate}, k = ${moe.topK}${training.eps === 0 ? ', standard training' : ''}`;
+
+/** Robust accuracy against the number of experts: gated, and the best, mean and worst expert alone; means over seeds. Of models that differ in it. */
+export function expertCountSeries(runs: readonly FinishedRun[]): { readonly family: string; readonly series: readonly LineSeries[] }[] {
+  const mixtures = runs.filter(({ model }) => !isDense(model));
+  const robust = (rows: readonly PathSummary[]): number[] => rows.map((row) => row.robust / row.images);
+  const dense = mean(runs.filter(({ model }) => isDense(model)).flatMap(rowsOf).flatMap((row) => robust([row])));
+  return [...new Set(mixtures.map(familyOf))].flatMap((family) => {
+    const members = mixtures.filter((run) => familyOf(run) === family);
+    const counts = [...new Set(members.map(({ config }) => config.moe.numExperts))].toSorted((a, b) => a - b);
+    if (counts.length < 2) return [];
+    const curve = (name: string, of: (rows: readonly PathSummary[]) => number): LineSeries => ({
+      name,
+      points: counts.map((count) => ({ x: Math.log2(count), y: mean(members.filter(({ config }) => config.moe.numExperts === count).map((run) => of(rowsOf(run)))) })),
+    });
+    const alone = (pick: (values: readonly number[]) => number) => (rows: readonly PathSummary[]) => pick(robust(rows.filter(({ path }) => path !== 'gated')));
+    const series = [
+      curve('gated', (rows) => robust(rows.filter(({ path }) => path === 'gated'))[0] ?? Number.NaN),
+      curve('best expert alone', alone((values) => Math.max(...values))),
+      curve('mean of the experts alone', alone(mean)),
+      curve('worst expert alone', alone((values) => Math.min(...values))),
+      ...(Number.isNaN(dense) ? [] : [{ name: 'dense', points: counts.map((count) => ({ x: Math.log2(count), y: dense })) }]),
+    ];
+    return [{ family, series: series.filter(({ points }) => points.every(({ y }) => Number.isFinite(y))) }];
+  });
+}
+
 /** Accuracy per fixed expert, by number of experts for each row that differs in it. */
 export function expertsSection(runs: readonly FinishedRun[]): ReportSection {
   const sorted = runs.toSorted((a, b) => a.config.moe.numExperts - b.config.moe.numExperts);
   if (!runs.some(({ model }) => !isDense(model))) return { title: 'Every expert alone', text: 'No MoE model is finished.' };
+  const charts = expertCountSeries(runs).map(({ family, series }) => lineChart({ title: `By number of experts: ${family}`, series, xTitle: 'log2 of the experts', yTitle: 'accuracy under PGD and AutoPGD', yFormat: 'percent' }));
   return {
     title: 'Every expert alone',
     text: 'Each path is attacked as such, with all images through the fixed expert of one layer. Orange: the expert withstands both attacks more often than the gated model.',
-    figures: [bars(sorted, 'clean', 'Accuracy without attack'), bars(sorted, 'robust', 'Accuracy under PGD and AutoPGD, the worse for each image')],
+    figures: [bars(sorted, 'clean', 'Accuracy without attack'), bars(sorted, 'robust', 'Accuracy under PGD and AutoPGD, the worse for each image'), ...charts],
   };
 }
 

@@ -1,11 +1,19 @@
 import { useBackend } from '@moe/backend';
 import { createRng } from '@moe/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { paired } from './answers.js';
+import { parseConfig } from '../config.js';
+import { SCALES } from '../presets/scales.js';
+import type { PathRecord, Results } from '../results.js';
+import type { ModelName } from '../schema.js';
 import { costs } from './cost.js';
 import { pca, tsne } from './embed.js';
+import { expertCountSeries } from './experts.js';
 import { impossibleRows } from './legacy.js';
+import type { FinishedRun } from './load.js';
+import { cellsOf } from './mosaics.js';
+import { bestAgainst, overSeeds, paired } from './paired.js';
 import { classScores, effectiveExperts, livingExperts } from './routing.js';
+import { publishedFor, tablesSection } from './tables.js';
 
 describe('costs', () => {
   beforeAll(async () => void (await useBackend('cpu')));
@@ -31,10 +39,29 @@ describe('impossibleRows', () => {
 describe('paired', () => {
   it('tests the images on which two paths differ, over all pairs', () => {
     // 3 images only the first gets right, 1 only the second: exact two-sided p = 2 (C(4,0) + C(4,1)) / 2⁴.
-    const { difference, p } = paired([['1110', '1001'], ['11', '00']]);
+    const { difference, p, interval } = paired([['1110', '1001'], ['11', '00']]);
     expect(difference).toBeCloseTo(3 / 6);
     expect(p).toBeCloseTo(0.375);
-    expect(paired([['101', '101']])).toEqual({ difference: 0, p: 1 });
+    // Half an image more in each of four cells: (4.5 − 1.5)/8 ± 1.96 √(6 − 9/8)/8.
+    expect(interval.low).toBeCloseTo(0.375 - (1.96 * Math.sqrt(4.875)) / 8, 4);
+    expect(interval.high).toBeCloseTo(0.375 + (1.96 * Math.sqrt(4.875)) / 8, 4);
+    expect(paired([['101', '101']])).toMatchObject({ difference: 0, p: 1 });
+  });
+});
+
+describe('overSeeds', () => {
+  it('is the t interval of the mean, and nothing for one seed', () => {
+    // Mean 2, deviation 1, 3 seeds: 2 ± 4.3027/√3, in hundredths.
+    const { low, high } = overSeeds([0.01, 0.02, 0.03])!;
+    expect([low, high]).toEqual([expect.closeTo(0.02 - 0.043027 / Math.sqrt(3), 6), expect.closeTo(0.02 + 0.043027 / Math.sqrt(3), 6)]);
+    expect(overSeeds([0.1])).toBeUndefined();
+  });
+});
+
+describe('bestAgainst', () => {
+  it('picks on one half and compares on the other', () => {
+    // On even places the first expert is better, on odd ones the second: each is compared where it was not picked.
+    expect(bestAgainst(['1010', '0101'], '1001')).toEqual([['00', '01'], ['00', '10']]);
   });
 });
 
@@ -77,5 +104,55 @@ describe('embeddings', () => {
     expect(tsne(points, options)).toEqual(found);
     const nearest = found.map(([x, y], i) => found.map(([u, v], j) => (i === j ? Infinity : (x - u) ** 2 + (y - v) ** 2)));
     expect(nearest.every((row, i) => row.indexOf(Math.min(...row)) % 3 === i % 3)).toBe(true);
+  });
+});
+
+describe('cellsOf', () => {
+  it('gives each cell the chosen image nearest to its centre', () => {
+    // A square of 2 × 2 over [0, 4]²: centres at 1 and 3. Image 1 is nearer to (1, 1) than image 0; image 3 is not chosen.
+    const points = [[0, 0], [0.8, 1.1], [4, 4], [3, 1], [4, 0.2]] as const;
+    expect(cellsOf(points, [true, true, true, false, true], 2)).toEqual(new Map([[0, 1], [3, 2], [1, 4]]));
+  });
+});
+
+/** A run of one model of the headline with two experts, whose paths get so many of ten images right. */
+function fakeRun(row: string, seed: number, model: ModelName, numExperts: number, right: readonly number[]): FinishedRun {
+  const parsed = parseConfig('paper', SCALES.toy, { models: [model], moe: { numExperts }, seed });
+  if ('problem' in parsed) throw new Error(parsed.problem.message);
+  const flags = (count: number): string => '1'.repeat(count) + '0'.repeat(10 - count);
+  const paths = right.map((count, i): PathRecord => ({ model, path: i === 0 ? 'gated' : i - 1, images: 10, engine: 'cpu', clean: flags(count + 1), pgd: flags(count), apgd: flags(count), trust: 'ok', findings: [] }));
+  const training = [{ model, parameters: 1, macs: 1, moeLayers: model === 'dense' ? [] : ['layer4.1'], lipschitz: [], history: { epochs: [] } }];
+  const results = { preset: 'headline-toy', config: parsed.config, paths, training, audits: [], legacy: [], probes: [] } as unknown as Results;
+  return { row, seed, model, config: parsed.config, results };
+}
+
+const RUNS = [
+  fakeRun('dense', 1, 'dense', 4, [4]),
+  fakeRun('dense', 2, 'dense', 4, [6]),
+  fakeRun('all-block-switch', 1, 'block-switch', 4, [5, 1, 6, 2, 3]),
+  fakeRun('all-block-switch-e2', 1, 'block-switch', 2, [4, 7, 1]),
+];
+
+describe('tablesSection', () => {
+  it('shows means and deviations over seeds beside the paper, bold where the dense model is reached, also as LaTeX', () => {
+    expect(publishedFor(RUNS[2]!)).toEqual({ clean: 51.36, pgd: 22.69, apgd: 21.22 });
+    expect(publishedFor(RUNS[3]!)).toBeUndefined();
+    const { table } = tablesSection(RUNS);
+    expect(table!.toMarkdown().split('\n').slice(4)).toEqual([
+      '| dense | pgd | – | – | 2 | 60.0 % ± 14.1 | 50.0 % ± 14.1 | 50.0 % ± 14.1 | 52.14 % | 16.87 % |',
+      '| all-block-switch | pgd | 4 | 1 | 1 | **60.0 %** | **50.0 %** | **50.0 %** | 51.36 % | **22.69 %** |',
+      '| all-block-switch-e2 | pgd | 2 | 1 | 1 | 50.0 % | 40.0 % | 40.0 % | – | – |',
+    ]);
+    expect(table!.toLatex()).toContain('all-block-switch & pgd & 4 & 1 & 1 & \\textbf{60.0 \\%}');
+  });
+});
+
+describe('expertCountSeries', () => {
+  it('follows rows that differ in the number of experts alone, against the dense model', () => {
+    const [found, ...others] = expertCountSeries(RUNS);
+    expect(others).toEqual([]);
+    expect(Object.fromEntries(found!.series.map(({ name, points }) => [name, points.map(({ x, y }) => [x, Number(y.toFixed(6))])]))).toEqual({
+      gated: [[1, 0.4], [2, 0.5]], 'best expert alone': [[1, 0.7], [2, 0.6]], 'mean of the experts alone': [[1, 0.4], [2, 0.3]], 'worst expert alone': [[1, 0.1], [2, 0.1]], dense: [[1, 0.5], [2, 0.5]],
+    });
   });
 });

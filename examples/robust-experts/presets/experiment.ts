@@ -60,3 +60,8 @@ export function withPublished(rows: readonly Row[], table: Table): Row[] {
     return published ? { ...row, published } : row;
   });
 }
+
+/** The paper's numbers beside a row, by the name of another row that is the same model. */
+export function asIn(table: Table, names: Readonly<Record<string, string>>): Table {
+  return new Map(Object.entries(names).flatMap(([name, other]) => (table.has(other) ? [[name, table.get(other)!] as const] : [])));
+}

@@ -4,8 +4,8 @@ import type { Config, DeepPartial } from '../schema.js';
 export const SCALES = {
   /** As published, where the machine allows it. */
   paper: {},
-  /** The paper's protocol with the accidents of its code: learning rate of the first epoch, batch norm in the training attack, last point of PGD. */
-  released: { training: { legacySchedule: true, goal: 'lastStep', batchNorm: 'batch-updating' } },
+  /** The paper's protocol with the accidents of its code: learning rate of the first epoch, batch norm in the training attack, last point of PGD, fast and free training. */
+  released: { training: { variant: 'released', legacySchedule: true, goal: 'lastStep', batchNorm: 'batch-updating' } },
   /** CIFAR-10, a quarter of the width, 10,000 images, 8 epochs of PGD-3: about 15 minutes of one core to train, and 10 to attack. */
   'cifar-small': {
     data: { format: 'images', trainImages: 10_000, testImages: 500, colorJitter: 0 },

@@ -4,6 +4,9 @@ const METHODS: Axis = [
   ['pgd-7', {}],
   ['fast', { training: { method: 'fast' } }],
   ['free', { training: { method: 'free' } }],
+  // What the released code trains under these names.
+  ['fast-released', { training: { method: 'fast', variant: 'released' } }],
+  ['free-released', { training: { method: 'free', variant: 'released' } }],
 ];
 
 export const x8: Experiment = {

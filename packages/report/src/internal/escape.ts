@@ -19,3 +19,11 @@ export const escapeMarkdown = (text: string): string =>
     .replace(/[\\`*_[\]<>|~&$#]/g, '\\$&')
     .replace(/^[-+=]/, '\\$&')
     .replace(/^(\d+)([.)])(?=\s|$)/, '$1\\$2');
+
+const LATEX: Readonly<Record<string, string>> = { '\\': '\\textbackslash{}', '~': '\\textasciitilde{}', '^': '\\textasciicircum{}', '<': '\\textless{}', '>': '\\textgreater{}', '|': '\\textbar{}' };
+
+/** Makes any text one literal line of LaTeX. A bracket at the start would be read as an option of the line break before it. */
+export const escapeLatex = (text: string): string =>
+  oneLine(text)
+    .replace(/[\\~^<>|]|[{}$&#%_]/g, (character) => LATEX[character] ?? `\\${character}`)
+    .replace(/^[[*]/, '{$&}');

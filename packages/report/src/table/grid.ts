@@ -5,5 +5,7 @@ export interface Grid {
   readonly aligns: readonly ('left' | 'right' | 'center')[];
   readonly cells: readonly (readonly string[])[];
   readonly highlighted: readonly boolean[];
+  /** Of each cell; all of a highlighted row. */
+  readonly bold: readonly (readonly boolean[])[];
   readonly startsGroup: readonly boolean[];
 }

@@ -71,6 +71,41 @@ describe('table', () => {
     ]);
   });
 
+  it('is a LaTeX table with booktabs, groups apart and highlighted rows in bold', () => {
+    expect(results.toLatex().split('\n')).toEqual([
+      '\\begin{table}',
+      '\\centering',
+      '\\caption{Accuracy}',
+      '\\begin{tabular}{lcrrr}',
+      '\\toprule',
+      'Model & Path & Clean & PGD-20 & inputs \\\\',
+      '\\midrule',
+      'dense & dense & 82.5 \\% & 46.0 \\% [39.2, 52.9] & 12,000 \\\\',
+      '\\midrule',
+      '\\textbf{専門家} & \\textbf{gated} & \\textbf{80.0 \\%} & \\textbf{40.0 \\% [33.5, 46.9]} & \\textbf{9,000} \\\\',
+      '専門家 & expert 0 & 70.5 \\% & – & 300 \\\\',
+      '\\bottomrule',
+      '\\end{tabular}',
+      '\\end{table}',
+    ]);
+  });
+
+  it('escapes what LaTeX would read as a command', () => {
+    const latex = (label: string): string => table({ columns: [{ key: 'label' }], rows: [{ label }] }).toLatex().split('\n')[4]!;
+    expect(latex('50 % & $x_1$ #2 {a}')).toBe('50 \\% \\& \\$x\\_1\\$ \\#2 \\{a\\} \\\\');
+    expect(latex('\\input{x} a~b^c <d> |e|')).toBe('\\textbackslash{}input\\{x\\} a\\textasciitilde{}b\\textasciicircum{}c \\textless{}d\\textgreater{} \\textbar{}e\\textbar{} \\\\');
+    // After a line break these two would be its options.
+    expect([latex('[1em]'), latex('*')]).toEqual(['{[}1em] \\\\', '{*} \\\\']);
+  });
+
+  it('sets single values in bold in every form, and none that is missing', () => {
+    const best = table({ columns: [{ key: 'name' }, { key: 'value', bold: (value, { name }) => value > 1 && name !== 'c' }], rows: [{ name: 'a', value: 1 }, { name: 'b', value: 2 }, { name: 'c', value: 3 }, { name: 'd', value: undefined }] });
+    expect(best.toMarkdown().split('\n').slice(2)).toEqual(['| a | 1 |', '| b | **2** |', '| c | 3 |', '| d | – |']);
+    expect(best.toLatex().split('\n').slice(4, 6)).toEqual(['a & 1 \\\\', 'b & \\textbf{2} \\\\']);
+    expect(elements(parseXml(best.toHtml()), 'strong').map(textOf)).toEqual(['2']);
+    expect(best.toText({ color: true }).split('\n')[3]).toBe('b     \u001b[1m2    \u001b[0m');
+  });
+
   it('is well-formed HTML with scopes, alignment and classes', () => {
     const root = parseXml(results.toHtml());
     expect(elements(root, 'th').map(textOf)).toEqual(['Model', 'Path', 'Clean', 'PGD-20', 'inputs']);
@@ -92,6 +127,7 @@ describe('table', () => {
         // oxlint-disable-next-line no-control-regex
         expect(one.toText()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
         expect(one.toMarkdown().split('\n')).toHaveLength(5);
+        expect(one.toLatex().split('\n')).toHaveLength(11);
       }),
       { seed: 1, numRuns: 300 },
     );

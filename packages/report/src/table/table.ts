@@ -2,6 +2,7 @@ import { expectArgument, expectKnownKeys, expectOneOf } from '@moe/core';
 import { oneLine } from '../internal/escape.js';
 import type { Grid } from './grid.js';
 import { tableHtml } from './html.js';
+import { tableLatex } from './latex.js';
 import { tableMarkdown } from './markdown.js';
 import { type TextOptions, tableText } from './text.js';
 
@@ -16,6 +17,8 @@ export type Column<Row> = {
     readonly align?: 'left' | 'right' | 'center';
     /** Text of a value. Missing values (`undefined`, `null`) are shown as "–" and not passed. @defaultValue `String` */
     readonly format?: (value: NonNullable<Row[Key]>) => string;
+    /** Values to be set in bold, such as the best; of missing ones none. @defaultValue those of highlighted rows */
+    readonly bold?: (value: NonNullable<Row[Key]>, row: Row) => boolean;
   };
 }[keyof Row & string];
 
@@ -40,12 +43,14 @@ export interface Table {
   toMarkdown(): string;
   /** A `<table>` element; every cell is escaped. */
   toHtml(): string;
+  /** A `tabular` with the lines of the package booktabs, in a `table` if there is a caption; every cell is literal text. */
+  toLatex(): string;
 }
 
 const ALIGNMENTS = ['left', 'right', 'center'] as const;
 
 /**
- * Lays out rows of values once, for text, Markdown and HTML.
+ * Lays out rows of values once, for text, Markdown, HTML and LaTeX.
  *
  * @returns An immutable value; cells are formatted here, not when printed.
  * @throws {@link ArgumentError} if there is no column, a number is NaN or a format does not return text.
@@ -66,15 +71,17 @@ export function table<Row extends object>(options: TableOptions<Row>): Table {
   const { columns, rows, caption, highlight, groupBy } = options;
   expectArgument('table', 'columns', columns.length > 0, 'name at least one column', columns);
   columns.forEach((column, index) => {
-    expectKnownKeys(`table: columns[${index}]`, column, ['key', 'header', 'align', 'format']);
+    expectKnownKeys(`table: columns[${index}]`, column, ['key', 'header', 'align', 'format', 'bold']);
     if (column.align !== undefined) expectOneOf('table', `columns[${index}].align`, column.align, ALIGNMENTS);
   });
+  const highlighted = rows.map((row) => highlight?.(row) ?? false);
   const grid: Grid = {
     caption: caption === undefined ? undefined : oneLine(caption),
     headers: columns.map(({ key, header = key }) => oneLine(header)),
     aligns: columns.map(({ key, align }) => align ?? (rows.length > 0 && rows.every((row) => typeof row[key] === 'number') ? 'right' : 'left')),
     cells: rows.map((row, index) => columns.map((column) => cell(row, column, index))),
-    highlighted: rows.map((row) => highlight?.(row) ?? false),
+    highlighted,
+    bold: rows.map((row, index) => columns.map((column) => highlighted[index]! || isBold(row, column))),
     startsGroup: rows.map((row, index) => groupBy !== undefined && index > 0 && row[groupBy] !== rows[index - 1]![groupBy]),
   };
   return {
@@ -82,7 +89,13 @@ export function table<Row extends object>(options: TableOptions<Row>): Table {
     toText: (textOptions) => tableText(grid, textOptions),
     toMarkdown: () => tableMarkdown(grid),
     toHtml: () => tableHtml(grid),
+    toLatex: () => tableLatex(grid),
   };
+}
+
+function isBold<Row extends object>(row: Row, { key, bold }: Column<Row>): boolean {
+  const value = row[key];
+  return bold !== undefined && value !== undefined && value !== null && bold(value, row);
 }
 
 function cell<Row extends object>(row: Row, { key, format = String }: Column<Row>, index: number): string {

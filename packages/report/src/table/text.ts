@@ -13,17 +13,19 @@ const GAP = 2;
 const NARROWEST = 4;
 
 /** See {@link Table.toText}. */
-export function tableText({ caption, headers, aligns, cells, highlighted, startsGroup }: Grid, options: TextOptions = {}): string {
+export function tableText({ caption, headers, aligns, cells, highlighted, bold, startsGroup }: Grid, options: TextOptions = {}): string {
   expectKnownKeys('toText', options, ['width', 'color']);
   const { width, color = false } = options;
   if (width !== undefined) expectInteger('toText', 'width', width, 1);
   const natural = headers.map((header, column) => Math.max(displayWidth(header), ...cells.map((row) => displayWidth(row[column]!))));
   const widths = width === undefined ? natural : shrink(natural, width);
   const paint = (code: number, line: string): string => (color ? `\u001b[${code}m${line}\u001b[0m` : line);
-  const line = (texts: readonly string[]): string =>
-    texts.map((text, column) => pad(truncate(text, widths[column]!), widths[column]!, aligns[column]!)).join(' '.repeat(GAP)).trimEnd();
+  const line = (texts: readonly string[], painted: readonly boolean[] = []): string => {
+    const padded = texts.map((text, column) => pad(truncate(text, widths[column]!), widths[column]!, aligns[column]!));
+    return padded.map((text, column) => (painted[column] ? paint(1, text) : text)).join(' '.repeat(GAP)).trimEnd();
+  };
   const rule = paint(2, widths.map((cellsWide) => '─'.repeat(cellsWide)).join('─'.repeat(GAP)));
-  const body = cells.flatMap((row, index) => [...(startsGroup[index] ? [rule] : []), highlighted[index] ? paint(1, line(row)) : line(row)]);
+  const body = cells.flatMap((row, index) => [...(startsGroup[index] ? [rule] : []), highlighted[index] ? paint(1, line(row)) : line(row, bold[index])]);
   const tableWidth = widths.reduce((sum, cellsWide) => sum + cellsWide, GAP * (widths.length - 1));
   return [...(caption === undefined ? [] : wrap(caption, tableWidth)), paint(1, line(headers)), rule, ...body].join('\n');
 }
