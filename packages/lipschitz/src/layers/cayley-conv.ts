@@ -78,7 +78,8 @@ function matricesOf(kernel: Tensor4D, { cosines, sines, frequencies }: Fourier):
  *
  * @remarks
  * The Cayley transform of {@link CayleyDense} at every frequency of the image; engines without an FFT do it as a product with a matrix of cosines and sines `[P, P]`, so it is for images of up to some
- * 16×16. The image repeats beyond its border, and the kernel that results reaches over all of it; the raw one has k×k taps. Of the frequencies one of each conjugate pair is transformed.
+ * 16×16. The image repeats beyond its border, and the kernel that results reaches over all of it; the raw one has k×k taps. Of the frequencies one of each conjugate
+ * pair is transformed. {@link describeLayersModel} knows its constant in L2 alone.
  *
  * Tensors: `[B,H,W,C]` → `[B,H,W,F]`, H and W fixed. Saved models need {@link registerLipschitzLayers} before they are loaded.
  *
