@@ -33,6 +33,10 @@ const typeOf = (values: Numbers): number => (values instanceof Int32Array ? TYPE
 export function createCollectives(library: Library, status: Status, context: Pointer, { rank, size }: Group) {
   /** Numbers of the logical operations, by what tells them apart; workers that make the same calls in the same order come to the same ones. */
   const instances = new Map<string, number>();
+  // TensorFlow writes into them while this process goes on: arrays of one call could be collected before it ends.
+  const outputs = new BigUint64Array(1);
+  const counts = new Int32Array(1);
+  const [toOutputs, toCounts] = [library.address(outputs), library.address(counts)];
 
   /** TensorFlow keeps a kernel and a record for every number: calls alike, which never overlap, share one. */
   function instanceOf(call: string, values: Numbers): number {
@@ -58,9 +62,8 @@ export function createCollectives(library: Library, status: Status, context: Poi
       for (const attribute of attributes) setAttribute(library, status, op, attribute);
       for (const input of inputs) library.TFE_OpAddInput(op, input, status.pointer);
       status.check(name);
-      const outputs = new BigUint64Array(1);
-      const counts = Int32Array.of(outputs.length);
-      await abortable(library.executeElsewhere(op, library.address(outputs), library.address(counts), status.pointer), timeoutSeconds);
+      counts[0] = outputs.length;
+      await abortable(library.executeElsewhere(op, toOutputs, toCounts, status.pointer), timeoutSeconds);
       status.check(name);
       return takeNumbers(Number(outputs[0]));
     } finally {
