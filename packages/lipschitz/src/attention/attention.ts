@@ -1,6 +1,5 @@
 import { ShapeError, expectArgument, expectInteger, expectKnownKeys, expectNumber } from '@moe/core';
 import { type KernelInput, readKernel } from '../internal/arrays.js';
-import { DEFAULT_ITERATIONS } from '../internal/bounds.js';
 import { denseNorm } from '../internal/dense-norms.js';
 import { frobeniusNorm } from '../internal/gram.js';
 import { rowProduct } from '../internal/real-matrix.js';
@@ -36,8 +35,8 @@ function headBound({ query, key, value }: AttentionHead, tokens: number, radius:
   if (k.shape[0] !== features || k.shape[1] !== inner || v.shape[0] !== features) throw new ShapeError(`attention: query, key and value must take one number of features, got [${q.shape.join(',')}], [${k.shape.join(',')}], [${v.shape.join(',')}].`);
   const scores = rowProduct(q.values, k.values, features, features, inner);
   const rounding = 2 * (inner + 2) * UNIT * frobeniusNorm(q.values) * frobeniusNorm(k.values);
-  const a = roundUp((denseNorm({ shape: [features, features], values: scores }, 'L2', DEFAULT_ITERATIONS).value + rounding) / Math.sqrt(inner), 4);
-  return roundUp(Math.sqrt(3 * (a * a * radius ** 4 * (4 * tokens + 1) + tokens)) * denseNorm(v, 'L2', DEFAULT_ITERATIONS).value, 16);
+  const a = roundUp((denseNorm({ shape: [features, features], values: scores }, 'L2').value + rounding) / Math.sqrt(inner), 4);
+  return roundUp(Math.sqrt(3 * (a * a * radius ** 4 * (4 * tokens + 1) + tokens)) * denseNorm(v, 'L2').value, 16);
 }
 
 /**
@@ -63,6 +62,6 @@ export function attention(options: AttentionOptions): ConstantNode {
   expectNumber('attention', 'radius', radius, 0);
   const bounds = heads.map((head) => headBound(head, tokens, radius));
   const together = roundUp(Math.sqrt(bounds.reduce((sum, bound) => sum + bound * bound, 0)), heads.length + 4);
-  const after = output === undefined ? 1 : denseNorm(readKernel('attention', output, ['in', 'out']), 'L2', DEFAULT_ITERATIONS).value;
+  const after = output === undefined ? 1 : denseNorm(readKernel('attention', output, ['in', 'out']), 'L2').value;
   return closedForm(name, 'upper', { L2: roundUp(together * after, 2) });
 }

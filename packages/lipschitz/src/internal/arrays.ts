@@ -43,3 +43,10 @@ export function scaleAlong({ shape, values }: Kernel, axis: number, factors: Flo
   const length = shape[axis]!;
   return { shape, values: values.map((value, i) => value * factors[Math.floor(i / inner) % length]!) };
 }
+
+/** The kernel divided by the power of two next to its largest entry, which rounds nothing and keeps squares within the range of a float. */
+export function moderate({ shape, values }: Kernel): { readonly kernel: Kernel; readonly unit: number } {
+  const largest = values.reduce((best, value) => Math.max(best, Math.abs(value)), 0);
+  const unit = largest === 0 ? 1 : 2 ** Math.floor(Math.log2(largest));
+  return { kernel: { shape, values: values.map((value) => value / unit) }, unit };
+}

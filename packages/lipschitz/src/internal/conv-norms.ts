@@ -1,32 +1,35 @@
 import type { OperatorNorm, SoundBound } from '@moe/core';
+import { moderate } from './arrays.js';
 import { globalBound } from './bounds.js';
 import { type ConvOperator, tapSets } from './conv-geometry.js';
-import { convSymbol } from './conv-symbol.js';
+import { type ConvSymbol, convSymbol, halfOf } from './conv-symbol.js';
 import { type GramState, frobeniusNorm, gramBound, startGram, stepGram } from './gram.js';
+import { provedLimit } from './matrix/proved-norm.js';
+import { symbolGrams } from './matrix/symbol-grams.js';
 import { roundUp } from './rounding.js';
 
-/**
- * Largest Gram bound over the frequencies.
- *
- * @remarks
- * Best first: only the frequency with the largest bound so far is squared again, until the largest has all its squarings. The others have
- * sound bounds below it, so the result is the same as squaring every frequency, at a fraction of the work.
- */
-function gramNorm(operator: ConvOperator, iterations: number): number {
-  const symbol = convSymbol(operator);
-  const bounds = symbol.frequencies.map((frequency) => {
+/** By Gram iteration, best first: only the frequency with the largest bound so far is squared again, until the largest has all its squarings. The others have bounds below it. */
+function iteratedNorm(symbol: ConvSymbol, iterations: number): number {
+  const frequencies = halfOf(symbol.periods);
+  const bounds = frequencies.map(({ frequency }) => {
     const { re, im } = symbol.at(frequency);
     return frobeniusNorm(re, im);
   });
   const states = new Map<number, GramState>();
   for (;;) {
     const top = bounds.reduce((best, bound, i) => (bound > bounds[best]! ? i : best), 0);
-    const state = states.get(top) ?? startGram(symbol.at(symbol.frequencies[top]!));
+    const state = states.get(top) ?? startGram(symbol.at(frequencies[top]!.frequency));
     if (state.slacks.length === iterations) return roundUp(bounds[top]! + symbol.error, 1);
     const next = stepGram(state);
     states.set(top, next);
     bounds[top] = gramBound(next);
   }
+}
+
+/** By factorisations of the Gram matrices of all frequencies. */
+function provedNorm(symbol: ConvSymbol): number {
+  const { count, at } = symbolGrams(symbol);
+  return roundUp(Math.sqrt(provedLimit(count, at)), 1);
 }
 
 /** Largest sum of |K| over the taps that one output reads (`'Linf'`) or one input feeds (`'L1'`). */
@@ -54,7 +57,10 @@ function absoluteSums({ kernel: { shape, values }, height, width }: ConvOperator
 }
 
 /** Bound of a convolution of one image size. */
-export function convNorm(operator: ConvOperator, norm: OperatorNorm, iterations: number): SoundBound {
+export function convNorm(operator: ConvOperator, norm: OperatorNorm, iterations?: number): SoundBound {
   if (norm !== 'L2') return globalBound(absoluteSums(operator, norm), 'exact', norm, 'absolute-sums');
-  return globalBound(gramNorm(operator, iterations), 'upper', norm, `polyphase-gram-iteration(${iterations})`);
+  const { kernel, unit } = moderate(operator.kernel);
+  const symbol = convSymbol({ ...operator, kernel });
+  if (iterations === undefined) return globalBound(roundUp(provedNorm(symbol) * unit, 1), 'upper', norm, 'polyphase-gram-cholesky');
+  return globalBound(roundUp(iteratedNorm(symbol, iterations) * unit, 1), 'upper', norm, `polyphase-gram-iteration(${iterations})`);
 }

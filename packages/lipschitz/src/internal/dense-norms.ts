@@ -1,27 +1,31 @@
 import type { OperatorNorm, SoundBound } from '@moe/core';
-import type { Kernel } from './arrays.js';
+import { type Kernel, moderate } from './arrays.js';
 import { globalBound } from './bounds.js';
-import { type ComplexMatrix, gramBound, startGram, stepGram } from './gram.js';
+import { type ComplexMatrix, frobeniusNorm, gramBound, startGram, stepGram } from './gram.js';
+import { gramSlack, rowGram } from './matrix/hermitian.js';
+import { provedLimit } from './matrix/proved-norm.js';
+import { transposed } from './real-matrix.js';
 import { roundUp } from './rounding.js';
-
-export function transpose(rows: number, cols: number, values: Float64Array): Float64Array {
-  const out = new Float64Array(values.length);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) out[j * rows + i] = values[i * cols + j]!;
-  return out;
-}
 
 /** The kernel, transposed where that leaves fewer rows than columns. */
 function wide({ shape, values }: Kernel): ComplexMatrix {
   const [rows, cols] = shape as [number, number];
-  return rows <= cols ? { rows, cols, re: values } : { rows: cols, cols: rows, re: transpose(rows, cols, values) };
+  return rows <= cols ? { rows, cols, re: values } : { rows: cols, cols: rows, re: transposed(values, rows, cols) };
 }
 
-/** Bound of `x ↦ x K` for a kernel `[in, out]`. */
-export function denseNorm(kernel: Kernel, norm: OperatorNorm, iterations: number): SoundBound {
+function provedNorm(matrix: ComplexMatrix): number {
+  const error = roundUp(gramSlack(matrix.cols) * frobeniusNorm(matrix.re) ** 2, 4);
+  return roundUp(Math.sqrt(provedLimit(1, () => ({ matrix: rowGram(matrix), error }))), 1);
+}
+
+/** Bound of `x ↦ x K` for a kernel `[in, out]`; by a proof for the Gram matrix, or by Gram iteration. */
+export function denseNorm(kernel: Kernel, norm: OperatorNorm, iterations?: number): SoundBound {
   if (norm === 'L2') {
-    let state = startGram(wide(kernel));
+    const { kernel: scaled, unit } = moderate(kernel);
+    if (iterations === undefined) return globalBound(roundUp(provedNorm(wide(scaled)) * unit, 1), 'upper', norm, 'gram-cholesky');
+    let state = startGram(wide(scaled));
     for (let t = 0; t < iterations; t++) state = stepGram(state);
-    return globalBound(gramBound(state), 'upper', norm, `gram-iteration(${iterations})`);
+    return globalBound(roundUp(gramBound(state) * unit, 1), 'upper', norm, `gram-iteration(${iterations})`);
   }
   const [inputs, outputs] = kernel.shape as [number, number];
   const sums = new Float64Array(norm === 'Linf' ? outputs : inputs);

@@ -1,3 +1,4 @@
+import { type Hermitian, gramSlack, rowGram } from './matrix/hermitian.js';
 import { UNIT, roundUp } from './rounding.js';
 
 /** Row-major matrix in float64; real where `im` is absent. */
@@ -41,35 +42,19 @@ function unit(matrix: ComplexMatrix, norm: number): ComplexMatrix {
   return { ...matrix, re: scale(matrix.re), ...(matrix.im && { im: scale(matrix.im) }) };
 }
 
-/** `A A*`, whose largest eigenvalue is the squared spectral norm of A. */
-function rowGram({ rows, cols, re, im }: ComplexMatrix): ComplexMatrix {
-  const outRe = new Float64Array(rows * rows);
-  const outIm = im && new Float64Array(rows * rows);
-  for (let i = 0; i < rows; i++) {
-    const a = i * cols;
-    for (let j = 0; j <= i; j++) {
-      const b = j * cols;
-      let real = 0;
-      let imaginary = 0;
-      if (im === undefined) for (let k = 0; k < cols; k++) real += re[a + k]! * re[b + k]!;
-      else {
-        for (let k = 0; k < cols; k++) {
-          const ar = re[a + k]!;
-          const ai = im[a + k]!;
-          const br = re[b + k]!;
-          const bi = im[b + k]!;
-          real += ar * br + ai * bi;
-          imaginary += ai * br - ar * bi;
-        }
-      }
-      outRe[i * rows + j] = outRe[j * rows + i] = real;
+/** Both triangles of a Hermitian matrix. */
+function whole({ size, re, im }: Hermitian): ComplexMatrix {
+  const [outRe, outIm] = [new Float64Array(size * size), im && new Float64Array(size * size)];
+  for (let i = 0, at = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++, at++) {
+      outRe[i * size + j] = outRe[j * size + i] = re[at]!;
       if (outIm !== undefined) {
-        outIm[i * rows + j] = imaginary;
-        outIm[j * rows + i] = -imaginary;
+        outIm[j * size + i] = -im![at]!;
+        outIm[i * size + j] = im![at]!;
       }
     }
   }
-  return { rows, cols: rows, re: outRe, ...(outIm && { im: outIm }) };
+  return { rows: size, cols: size, re: outRe, ...(outIm && { im: outIm }) };
 }
 
 export function startGram(matrix: ComplexMatrix): GramState {
@@ -78,10 +63,10 @@ export function startGram(matrix: ComplexMatrix): GramState {
 }
 
 export function stepGram({ matrix, norms, slacks }: GramState): GramState {
-  const gram = rowGram(matrix);
+  const gram = whole(rowGram(matrix));
   const norm = frobeniusNorm(gram.re, gram.im);
-  // A dot product of q complex pairs is 2q rounded products and sums in each part; 32 covers the scaling and a batch norm folded in before.
-  return { matrix: unit(gram, norm), norms: [...norms, norm], slacks: [...slacks, (4 * matrix.cols + 32) * UNIT] };
+  // 32 covers the scaling and a batch norm folded in before.
+  return { matrix: unit(gram, norm), norms: [...norms, norm], slacks: [...slacks, gramSlack(matrix.cols) + 32 * UNIT] };
 }
 
 /**

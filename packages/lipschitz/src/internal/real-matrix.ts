@@ -1,56 +1,19 @@
 // Row-major float64 matrices as flat arrays; loops walk rows, two or four at a time, so that each number is read once for several products.
+import { addProduct, products, roundedTo } from './matrix/products.js';
 
 /** `A Bᵀ` for A `[p, k]` and B `[q, k]`; with `symmetric` (A Bᵀ is known to be), half the work. */
 export function rowProduct(a: Float64Array, b: Float64Array, p: number, q: number, k: number, symmetric = false): Float64Array {
+  const [rows, columns, inner] = [roundedTo(4, p), roundedTo(4, q), roundedTo(8, k)];
+  const square = a === b && p === q;
+  const [x, y, c] = products().arrays([rows * inner, square ? 0 : columns * inner, rows * columns]);
+  const pad = (to: Float64Array, from: Float64Array, count: number): void => {
+    for (let i = 0; i < count; i++) to.set(from.subarray(i * k, (i + 1) * k), i * inner);
+  };
+  pad(x, a, p);
+  if (!square) pad(y, b, q);
+  addProduct(c, x, square ? x : y, rows, columns, inner, symmetric);
   const out = new Float64Array(p * q);
-  for (let i = 0; i < p; i += 2) {
-    const second = i + 1 < p;
-    const a0 = i * k;
-    const a1 = second ? a0 + k : a0;
-    const last = symmetric ? Math.min(q, i + 2) : q;
-    for (let j = 0; j < last; j += 4) {
-      const b0 = j * k;
-      const b1 = j + 1 < q ? b0 + k : b0;
-      const b2 = j + 2 < q ? b0 + 2 * k : b0;
-      const b3 = j + 3 < q ? b0 + 3 * k : b0;
-      let s00 = 0;
-      let s01 = 0;
-      let s02 = 0;
-      let s03 = 0;
-      let s10 = 0;
-      let s11 = 0;
-      let s12 = 0;
-      let s13 = 0;
-      for (let t = 0; t < k; t++) {
-        const x0 = a[a0 + t]!;
-        const x1 = a[a1 + t]!;
-        const y0 = b[b0 + t]!;
-        const y1 = b[b1 + t]!;
-        const y2 = b[b2 + t]!;
-        const y3 = b[b3 + t]!;
-        s00 += x0 * y0;
-        s01 += x0 * y1;
-        s02 += x0 * y2;
-        s03 += x0 * y3;
-        s10 += x1 * y0;
-        s11 += x1 * y1;
-        s12 += x1 * y2;
-        s13 += x1 * y3;
-      }
-      const [to, columns] = [i * q + j, q - j];
-      if (second) {
-        const next = to + q;
-        if (columns > 3) out[next + 3] = s13;
-        if (columns > 2) out[next + 2] = s12;
-        if (columns > 1) out[next + 1] = s11;
-        out[next] = s10;
-      }
-      if (columns > 3) out[to + 3] = s03;
-      if (columns > 2) out[to + 2] = s02;
-      if (columns > 1) out[to + 1] = s01;
-      out[to] = s00;
-    }
-  }
+  for (let i = 0; i < p; i++) out.set(c.subarray(i * columns, i * columns + q), i * q);
   if (symmetric) for (let i = 0; i < p; i++) for (let j = i + 1; j < p; j++) out[i * p + j] = out[j * p + i]!;
   return out;
 }

@@ -1,6 +1,6 @@
 import type { Bound } from '@moe/core';
 import { NumericsError, expectInteger, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
-import { DEFAULT_ITERATIONS, globalBound } from '../internal/bounds.js';
+import { globalBound } from '../internal/bounds.js';
 import { denseNorm } from '../internal/dense-norms.js';
 import { roundUp } from '../internal/rounding.js';
 import type { NetworkNode } from '../network/nodes.js';
@@ -32,8 +32,8 @@ export interface LipSdpBound {
 /** Exponents of the smoothed largest eigenvalue; each starts where the last ended. */
 const POWERS = [32, 512];
 
-/** Largest eigenvalue of a symmetric positive matrix from above, by Gram iteration. */
-const largestEigenvalue = (matrix: Float64Array, n: number): number => denseNorm({ shape: [n, n], values: matrix }, 'L2', DEFAULT_ITERATIONS).value;
+/** Largest eigenvalue of a symmetric positive matrix from above. */
+const largestEigenvalue = (matrix: Float64Array, n: number): number => denseNorm({ shape: [n, n], values: matrix }, 'L2').value;
 
 /** Logarithms of the multipliers that are feasible for any weights: the same for all neurons of a layer, `1 / λ_max(M)`. */
 function feasibleStart(chain: RoundedChain, gram: Float64Array): Float64Array {

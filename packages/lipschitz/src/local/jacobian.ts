@@ -1,6 +1,6 @@
 import type { Bound, OperatorNorm } from '@moe/core';
 import { expectArgument, expectKnownKeys, expectOneOf } from '@moe/core';
-import { DEFAULT_ITERATIONS, NORMS } from '../internal/bounds.js';
+import { NORMS } from '../internal/bounds.js';
 import { denseNorm } from '../internal/dense-norms.js';
 import { UNIT, roundUp } from '../internal/rounding.js';
 import type { Graph } from '../network/graph.js';
@@ -65,7 +65,7 @@ function largestNorm(rows: readonly Box[], inputs: number, norm: OperatorNorm): 
     Float64Array.from({ length: rows.length * inputs }, (_, k) => pick(rows[Math.floor(k / inputs)]!.lower[k % inputs]!, rows[Math.floor(k / inputs)]!.upper[k % inputs]!));
   const largest = flat((low, high) => Math.max(Math.abs(low), Math.abs(high)));
   // As kernels `[in, out]` of the transposed map: rows and columns change places.
-  const of = (values: Float64Array, of2: OperatorNorm): number => denseNorm({ shape: [rows.length, inputs], values }, of2, DEFAULT_ITERATIONS).value;
+  const of = (values: Float64Array, of2: OperatorNorm): number => denseNorm({ shape: [rows.length, inputs], values }, of2).value;
   if (norm !== 'L2') return of(largest, norm === 'Linf' ? 'L1' : 'Linf');
   const center = flat((low, high) => low / 2 + high / 2);
   const radius = flat((low, high) => roundUp(high / 2 - low / 2, 2) + 2 * UNIT * (Math.abs(low) + Math.abs(high)));

@@ -1,7 +1,7 @@
 import type { BoundDomain, BoundStatus, OperatorNorm, SoundBound } from '@moe/core';
 import { expectArgument, expectKnownKeys, expectNumber, expectOneOf } from '@moe/core';
 import { type KernelInput, type VectorInput, readKernel, readVector } from '../internal/arrays.js';
-import { DEFAULT_ITERATIONS, NORMS } from '../internal/bounds.js';
+import { NORMS } from '../internal/bounds.js';
 import { denseNorm } from '../internal/dense-norms.js';
 import { UNIT, roundUp } from '../internal/rounding.js';
 import { commonDomain, expectSound, times } from '../internal/sound.js';
@@ -109,7 +109,7 @@ export function affineDisagreement(options: { readonly experts: readonly AffineE
       size[m] = size[m]! + (Math.abs(a.values[k]!) + Math.abs(b.values[k]!)) * Math.abs(input[d]!);
     });
     const rounding = roundUp((input.length + 8) * UNIT * vectorNorm(size, norm), input.length);
-    return Math.max(largest, roundUp(vectorNorm(centre, norm) + rounding + times(radius, denseNorm(kernel, norm, DEFAULT_ITERATIONS).value), 4));
+    return Math.max(largest, roundUp(vectorNorm(centre, norm) + rounding + times(radius, denseNorm(kernel, norm).value), 4));
   }, 0);
   return { kind: 'disagreement', value, status: 'upper', norm, domain: { norm, radius }, method: 'affine' };
 }

@@ -1,10 +1,11 @@
 import type { Bound, OperatorNorm, SoundBound } from '@moe/core';
 import { expectKnownKeys } from '@moe/core';
 import { type Kernel, type KernelInput, readKernel } from '../internal/arrays.js';
-import { DEFAULT_ITERATIONS, checkLinearOptions, globalBound } from '../internal/bounds.js';
-import { denseNorm, transpose } from '../internal/dense-norms.js';
+import { checkLinearOptions, globalBound } from '../internal/bounds.js';
+import { denseNorm } from '../internal/dense-norms.js';
 import { frobeniusNorm } from '../internal/gram.js';
 import { PAIR_FACTOR } from '../internal/pair-factor.js';
+import { transposed } from '../internal/real-matrix.js';
 import { roundUp } from '../internal/rounding.js';
 import { expectSound } from '../internal/sound.js';
 import { dualNorm, pairs } from '../internal/vectors.js';
@@ -20,10 +21,10 @@ export interface ScoreBoundOptions {
 function read(caller: string, options: ScoreBoundOptions): { norm: OperatorNorm; experts: Float64Array[]; kernel: Kernel } {
   expectKnownKeys(caller, options, ['kernel', 'norm']);
   const { norm = 'L2' } = options;
-  checkLinearOptions(caller, norm, DEFAULT_ITERATIONS);
+  checkLinearOptions(caller, norm);
   const kernel = readKernel(caller, options.kernel, ['in', 'experts']);
   const [inputs, count] = kernel.shape as [number, number];
-  const rows = transpose(inputs, count, kernel.values);
+  const rows = transposed(kernel.values, inputs, count);
   return { norm, kernel, experts: Array.from({ length: count }, (_, e) => rows.slice(e * inputs, (e + 1) * inputs)) };
 }
 
@@ -64,6 +65,6 @@ export function centredScoreBound(options: ScoreBoundOptions): Bound<'upper'> {
   // What the rounding of means and differences can be worth, by the lengths of the rows.
   const rounding = roundUp(frobeniusNorm(Float64Array.from(experts, (row) => dualNorm(row, norm))) * (count + 4) * 2 ** -51, 4);
   const flat = Float64Array.from(centred.flatMap((row) => Array.from(row)));
-  const value = norm === 'L2' ? denseNorm({ shape: [count, inputs], values: flat }, norm, DEFAULT_ITERATIONS).value : frobeniusNorm(Float64Array.from(centred, (row) => dualNorm(row, norm)));
+  const value = norm === 'L2' ? denseNorm({ shape: [count, inputs], values: flat }, norm).value : frobeniusNorm(Float64Array.from(centred, (row) => dualNorm(row, norm)));
   return globalBound(roundUp(value + rounding, 1), 'upper', norm, 'centred-scores');
 }

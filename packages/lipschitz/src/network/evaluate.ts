@@ -18,7 +18,7 @@ export interface BoundPart {
 export interface Evaluation {
   readonly caller: string;
   readonly norm: OperatorNorm;
-  readonly iterations: number;
+  readonly iterations: number | undefined;
   readonly kept: Map<NetworkNode, SoundBound>;
   /** Bounds a hard-routed layer, or throws. */
   routed(node: HardRoutedNode): BoundPart;

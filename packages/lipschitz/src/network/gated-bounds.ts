@@ -1,6 +1,6 @@
 import type { Bound } from '@moe/core';
 import { expectArgument, expectKnownKeys } from '@moe/core';
-import { DEFAULT_ITERATIONS, type LinearBoundOptions, checkLinearOptions, globalBound } from '../internal/bounds.js';
+import { type LinearBoundOptions, checkLinearOptions, globalBound } from '../internal/bounds.js';
 import { sequence } from './composite-nodes.js';
 import { type BoundPart, type Evaluation, evaluate, routedLayers } from './evaluate.js';
 import type { HardRoutedNode, NetworkNode } from './nodes.js';
@@ -77,7 +77,7 @@ const routedName = (node: NetworkNode, inside: readonly HardRoutedNode[]): strin
  */
 export function gatedBounds(network: NetworkNode, options: LinearBoundOptions = {}): GatedBounds {
   expectKnownKeys('gatedBounds', options, ['norm', 'iterations']);
-  const { norm = 'L2', iterations = DEFAULT_ITERATIONS } = options;
+  const { norm = 'L2', iterations } = options;
   checkLinearOptions('gatedBounds', norm, iterations);
   const layers = routedLayers(network);
   checkRoutedNames('gatedBounds', layers);

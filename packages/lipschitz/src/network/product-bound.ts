@@ -1,6 +1,6 @@
 import type { Bound } from '@moe/core';
 import { ArgumentError, expectArgument, expectInteger, expectKnownKeys } from '@moe/core';
-import { DEFAULT_ITERATIONS, type LinearBoundOptions, checkLinearOptions, globalBound } from '../internal/bounds.js';
+import { type LinearBoundOptions, checkLinearOptions, globalBound } from '../internal/bounds.js';
 import { type BoundPart, type Evaluation, evaluate, routedLayers } from './evaluate.js';
 import type { HardRoutedNode, NetworkNode } from './nodes.js';
 
@@ -59,7 +59,7 @@ export function asProduct(root: BoundPart, node: NetworkNode): ProductBound {
  */
 export function productBound(network: NetworkNode, options: ProductBoundOptions = {}): ProductBound {
   expectKnownKeys('productBound', options, ['norm', 'iterations', 'experts']);
-  const { norm = 'L2', iterations = DEFAULT_ITERATIONS, experts = {} } = options;
+  const { norm = 'L2', iterations, experts = {} } = options;
   checkLinearOptions('productBound', norm, iterations);
   const layers = routedLayers(network);
   checkRoutedNames('productBound', layers);

@@ -1,10 +1,10 @@
 import type { Bound } from '@moe/core';
 import { expectKnownKeys } from '@moe/core';
-import { type KernelInput, readKernel } from '../internal/arrays.js';
+import { type KernelInput, moderate, readKernel } from '../internal/arrays.js';
 import { globalBound } from '../internal/bounds.js';
 import { complexSingularValues } from '../internal/complex-svd.js';
 import { type ConvOptions, convOperator } from '../internal/conv-geometry.js';
-import { convSymbol } from '../internal/conv-symbol.js';
+import { convSymbol, halfOf } from '../internal/conv-symbol.js';
 import { roundUp } from '../internal/rounding.js';
 
 /** Singular values of a circular convolution. */
@@ -37,23 +37,17 @@ export interface ConvSingularValues {
 export function convSingularValues(kernel: KernelInput, options: Omit<ConvOptions, 'padding'>): ConvSingularValues {
   expectKnownKeys('convSingularValues', options, ['inputSize', 'strides', 'dilations']);
   const read = readKernel('convSingularValues', kernel, ['kh', 'kw', 'cin', 'cout']);
-  const largest = read.values.reduce((best, value) => Math.max(best, Math.abs(value)), 0);
-  // By a power of two, which rounds nothing.
-  const unit = largest === 0 ? 1 : 2 ** Math.floor(Math.log2(largest));
-  const operator = convOperator('convSingularValues', { ...read, values: read.values.map((value) => value / unit) }, { ...options, padding: 'circular' });
+  const { kernel: scaled, unit } = moderate(read);
+  const operator = convOperator('convSingularValues', scaled, { ...options, padding: 'circular' });
   const symbol = convSymbol(operator);
   const [height, width] = symbol.periods;
   // A kernel without shifts along an axis has the same matrix at all its frequencies.
   const repeats = (operator.height.outputs / height) * (operator.width.outputs / width);
   const all: number[] = [];
   let error = 0;
-  for (const [f, g] of symbol.frequencies) {
-    const alone = g === 0 || 2 * g === width;
-    const mirror = (height - f) % height;
-    if (alone && mirror < f) continue;
-    const found = complexSingularValues(symbol.at([f, g]));
-    const copies = repeats * (alone && mirror === f ? 1 : 2);
-    for (let copy = 0; copy < copies; copy++) for (const value of found.values) all.push(value * unit);
+  for (const { frequency, copies } of halfOf(symbol.periods)) {
+    const found = complexSingularValues(symbol.at(frequency));
+    for (let copy = 0; copy < repeats * copies; copy++) for (const value of found.values) all.push(value * unit);
     error = Math.max(error, found.error);
   }
   const values = Float64Array.from(all).sort().reverse();

@@ -4,6 +4,7 @@ import type { Kernel } from '../internal/arrays.js';
 import { convMatrix, svdNorm } from '../internal/oracles.js';
 import { convBound } from './conv-bound.js';
 import { convPowerIteration } from './conv-power-iteration.js';
+import { convSingularValues } from './conv-singular-values.js';
 import { denseBound } from './dense-bound.js';
 import { denseSpectralNorm } from './dense-spectral-norm.js';
 
@@ -12,6 +13,12 @@ const gaussian = (shape: number[], seed: number): Kernel => kernelOf(shape, crea
 const CLOSE = 14;
 
 describe('convBound', () => {
+  it.each([[3, 1, [9, 8]], [3, 2, [12, 10]], [2, 1, [7, 1]], [1, 1, [3, 3]]] as const)('is just above the largest singular value where a few frequencies stand for all: %i taps, stride %i, %j pixels', (k, strides, inputSize) => {
+    const kernel = gaussian([k, Math.min(k, inputSize[1]), 3, 4], 7 * k + strides);
+    const [largest] = convSingularValues(kernel, { inputSize, strides }).values;
+    expect(convBound(kernel, { inputSize, strides, padding: 'circular' }).value / largest!).toBeWithin(1 - 1e-12, 1 + 1e-10);
+  });
+
   it('is 1 for a kernel that copies, whatever the padding', () => {
     const kernel = kernelOf([3, 3, 1, 1], [0, 0, 0, 0, 1, 0, 0, 0, 0]);
     for (const padding of ['same', 'circular', 'valid', 2] as const) {

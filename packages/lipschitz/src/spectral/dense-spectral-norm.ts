@@ -2,8 +2,9 @@ import type { Bound } from '@moe/core';
 import { NumericsError, expectArgument } from '@moe/core';
 import { type KernelInput, readKernel } from '../internal/arrays.js';
 import { globalBound } from '../internal/bounds.js';
-import { transpose } from '../internal/dense-norms.js';
+
 import { frobeniusNorm } from '../internal/gram.js';
+import { transposed } from '../internal/real-matrix.js';
 import { UNIT } from '../internal/rounding.js';
 
 /** Longest smaller side. */
@@ -54,7 +55,7 @@ export function denseSpectralNorm(kernel: KernelInput): Bound<'exact'> {
   expectArgument('denseSpectralNorm', 'kernel', count <= LARGEST_JACOBI, `have a side of at most ${LARGEST_JACOBI}`, `[${inputs}, ${outputs}]`, 'Use denseBound for larger ones.');
   const scale = frobeniusNorm(values);
   if (scale === 0) return globalBound(0, 'exact', 'L2', 'jacobi');
-  const flat = (inputs <= outputs ? values : transpose(inputs, outputs, values)).map((value) => value / scale);
+  const flat = (inputs <= outputs ? values : transposed(values, inputs, outputs)).map((value) => value / scale);
   const rows = Array.from({ length: count }, (_, i) => flat.slice(i * length, (i + 1) * length));
   let orthogonal = false;
   let sweeps = 0;
