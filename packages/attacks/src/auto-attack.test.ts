@@ -167,7 +167,7 @@ describe('autoAttack', () => {
     const names = (version: 'standard' | 'quick' | 'plus' | 'moe'): string[] => autoAttack({ eps: 0.1, version }).options.attacks.map(({ name }) => name);
     expect(names('standard')).toEqual(['apgd', 'apgdTargeted', 'fabTargeted', 'square']);
     expect(names('quick')).toEqual(['apgd', 'square', 'apgdTargeted']);
-    expect(names('moe')).toEqual(['apgd', 'apgdTargeted', 'relaxedGates', 'twoPhase', 'expertTargeted', 'pathEnumeration', 'fabTargeted', 'square']);
+    expect(names('moe')).toEqual(['apgd', 'apgdTargeted', 'trainingGates', 'relaxedGates', 'twoPhase', 'expertTargeted', 'pathEnumeration', 'fabTargeted', 'square']);
     expect(names('plus')).toEqual(['apgd:ce', 'apgd:dlr', 'fab', 'square', 'apgdTargeted', 'fabTargeted']);
     expect(autoAttack({ eps: 12, norm: 'L1' }).options.attacks.slice(0, 2).map(({ options }) => options)).toMatchObject([{ restarts: 5, multiEps: true }, { targets: 5, multiEps: true }]);
     expect(autoAttack({ eps: 0.1, version: 'quick' }).options.attacks.slice(1).map(({ options }) => options)).toMatchObject([{ giveUp: true }, { targets: 3 }]);

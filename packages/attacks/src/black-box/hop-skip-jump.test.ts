@@ -18,7 +18,8 @@ for (const norm of ['Linf', 'L2'] as const) {
     boxTolerance: 0.02,
     prefix: true,
     classes: 2,
-    models: 2,
+    models: 1,
+    rows: 12,
   });
 }
 

@@ -1,7 +1,7 @@
 // Shapes: B batch, M classes.
 import { type Tensor, type Tensor1D, gather, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { type Attack, type Batch, type Bounds, type LogitsFn, NumericsError, type Rng } from '@moe/core';
-import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
+import { DISTANCES, type MinimumNorm } from '../geometry/geometry.js';
 import { ceRow } from '../losses/ce-loss.js';
 import { measure } from '../internal/measure.js';
 import type { Target } from '../internal/objective.js';
@@ -85,7 +85,7 @@ function probe(problemOf: () => Problem, logits: Float32Array, right: readonly n
   };
 }
 
-const relativeDifference = (a: Float32Array, b: Float32Array): number => GEOMETRIES.L2.distance(a, b) / Math.max(1e-6, Math.hypot(...b));
+const relativeDifference = (a: Float32Array, b: Float32Array): number => DISTANCES.L2(a, b) / Math.max(1e-6, Math.hypot(...b));
 
 /** Verdicts of the model on some points, by the majority of its draws. */
 interface Judged {
@@ -144,10 +144,10 @@ function attackRows(job: BatchJob, attack: Attack, inputs: Tensor, labels: Tenso
 /** Lengths of the perturbations in the attack's norm, having checked that each lies in ball and bounds. */
 function checkedLengths(attack: Attack, problem: Problem, points: Float32Array, bounds: Bounds): number[] {
   expectWithinBounds('evaluate', `what attack '${attack.name}' returned`, points, bounds);
-  const { norm, eps } = attack.options as { norm?: AttackNorm; eps?: PerExample };
-  if (norm === undefined || !(norm in GEOMETRIES)) return [];
+  const { norm, eps } = attack.options as { norm?: MinimumNorm; eps?: PerExample };
+  if (norm === undefined || !(norm in DISTANCES)) return [];
   const { inputs, size, rows } = problem;
-  const lengths = Array.from({ length: rows }, (_, row) => GEOMETRIES[norm].distance(rowOf(points, row, size), rowOf(inputs, row, size)));
+  const lengths = Array.from({ length: rows }, (_, row) => DISTANCES[norm](rowOf(points, row, size), rowOf(inputs, row, size)));
   const radii = eps === undefined ? undefined : rowsOf(problem, 'eps', eps);
   lengths.forEach((length, row) => {
     const radius = radii?.[row] ?? Infinity;

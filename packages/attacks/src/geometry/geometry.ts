@@ -1,5 +1,6 @@
 import type { Bounds, Rng } from '@moe/core';
 import type { Ball, StartKind } from './ball.js';
+import { distanceL0 } from './l0.js';
 import { ascendL1, distanceL1, projectL1, randomStartL1 } from './l1.js';
 import { ascendL2, distanceL2, projectL2, randomStartL2 } from './l2.js';
 import { lengthL1, lengthL2, lengthLinf } from './lengths.js';
@@ -7,6 +8,9 @@ import { ascendLinf, distanceLinf, projectLinf, randomStartLinf } from './linf.j
 
 /** Norms that the gradient attacks of this package know. */
 export type AttackNorm = 'Linf' | 'L2' | 'L1';
+
+/** Norms that attacks for the nearest misclassified point may make small; `'L0'` counts the coordinates that differ. */
+export type MinimumNorm = AttackNorm | 'L0';
 
 /** What an attack needs to know of a norm; every function works on one flat example. */
 export interface Geometry {
@@ -23,3 +27,5 @@ export const GEOMETRIES: Readonly<Record<AttackNorm, Geometry>> = {
   L2: { project: projectL2, randomStart: randomStartL2, ascend: ascendL2, distance: distanceL2, dualLength: lengthL2 },
   L1: { project: projectL1, randomStart: randomStartL1, ascend: ascendL1, distance: distanceL1, dualLength: lengthLinf },
 };
+
+export const DISTANCES: Readonly<Record<MinimumNorm, Geometry['distance']>> = { Linf: distanceLinf, L2: distanceL2, L1: distanceL1, L0: distanceL0 };

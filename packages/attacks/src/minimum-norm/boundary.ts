@@ -2,18 +2,23 @@
 import { throwIfAborted } from '@moe/core';
 import type { Search } from '../black-box/query-attack.js';
 import { runSearch } from '../black-box/run-search.js';
-import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
+import { GEOMETRIES, type MinimumNorm } from '../geometry/geometry.js';
+import { distanceL0, projectL0 } from '../geometry/l0.js';
 import { type Problem, type Task, rowOf } from '../internal/problem.js';
 import type { Nearest } from './nearest.js';
 
 /** Where a row is after a share of its way from the clean input to a misclassified point, into `out`. */
 export type Way = (row: number, share: number, out: Float32Array) => void;
 
-/** Straight ways to the given points `[B,D]`; for L-inf, the points cut to smaller and smaller cubes. */
-export function straightWay({ inputs, size }: Task, norm: AttackNorm, ends: Float32Array): Way {
+/** Straight ways to the given points `[B,D]`; for L-inf, the points cut to smaller and smaller cubes; for L0, their largest changes alone, fewer and fewer. */
+export function straightWay({ inputs, size }: Task, norm: MinimumNorm, ends: Float32Array): Way {
   const far = ends.slice();
   return (row, share, out) => {
     const [clean, end] = [rowOf(inputs, row, size), rowOf(far, row, size)];
+    if (norm === 'L0') {
+      projectL0(end, clean, { eps: share * distanceL0(end, clean), bounds: [-Infinity, Infinity] }, out);
+      return;
+    }
     const most = norm === 'Linf' ? share * GEOMETRIES.Linf.distance(end, clean) : Infinity;
     const factor = norm === 'Linf' ? 1 : share;
     for (let k = 0; k < out.length; k++) out[k] = clean[k]! + Math.min(Math.max(factor * (end[k]! - clean[k]!), -most), most);

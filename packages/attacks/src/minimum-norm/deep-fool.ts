@@ -15,6 +15,8 @@ import type { Way } from './boundary.js';
 import type { Nearest } from './nearest.js';
 
 export interface DeepFoolOptions extends MinimumNormOptions {
+  /** @defaultValue 'L2' */
+  readonly norm?: AttackNorm;
   /** Steps at most. @defaultValue 50 (Moosavi-Dezfooli et al. 2016, released code) */
   readonly steps?: number;
   /** How many other classes are considered, most likely first; all where there are fewer. @defaultValue 9 (ten classes with the true one, released code) */

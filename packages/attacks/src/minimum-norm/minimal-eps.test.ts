@@ -12,7 +12,7 @@ import { minimalEps } from './minimal-eps.js';
 
 for (const norm of ['Linf', 'L2'] as const) {
   describeAttack(`minimalEps of fgsm ${norm}`, ({ eps }) => minimalEps((radius) => fgsm({ eps: radius, norm }), { eps, halvings: 6 }), { norm, loss: 'ce', restarts: false, lossOption: false });
-  describeMinimumNormAttack(`minimalEps of fab ${norm}`, ({ eps = 1, effort }) => minimalEps((radius) => fab({ eps: radius, norm, steps: 10 }), { eps, halvings: 16 * effort }), {
+  describeMinimumNormAttack(`minimalEps of fab ${norm}`, ({ eps = 1, effort }) => minimalEps((radius) => fab({ eps: radius, norm, steps: 6 }), { eps, halvings: 16 * effort }), {
     norm,
     tolerance: 0.01,
     boxTolerance: 0.01,
@@ -20,6 +20,7 @@ for (const norm of ['Linf', 'L2'] as const) {
     classes: 3,
     epsStops: false,
     models: 1,
+    rows: 6,
   });
 }
 

@@ -1,7 +1,7 @@
 // Shapes: B batch.
-import { type Attack, type AttackContext, type Bounds, type LogitsFn, type Perturbation, expectArgument } from '@moe/core';
+import { type Attack, type AttackContext, type Bounds, type LogitsFn, type Perturbation, expectArgument, expectOneOf } from '@moe/core';
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
-import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
+import { type AttackNorm, DISTANCES, GEOMETRIES, type MinimumNorm } from '../geometry/geometry.js';
 import { expectSharedOptions } from '../internal/options.js';
 import type { PerExample } from '../internal/per-example.js';
 import { type BestPoints, type Task, rowOf } from '../internal/problem.js';
@@ -14,7 +14,7 @@ export interface MinimumNormOptions {
    */
   readonly eps?: PerExample;
   /** Norm that is made small. @defaultValue 'L2' */
-  readonly norm?: AttackNorm;
+  readonly norm?: MinimumNorm;
   /** Range of valid inputs. @defaultValue [0, 1] */
   readonly bounds?: Bounds;
   /** As in {@link GradientAttackOptions}. @defaultValue '' */
@@ -43,13 +43,18 @@ export interface MinimumNormAttack<Options extends object = object> extends Atta
 export const MINIMUM_NORM_KEYS = ['eps', 'norm', 'bounds', 'label'] as const;
 
 /** Checks the shared options; `eps` leaves no trace where it was not given. */
-export function expectMinimumNormOptions(caller: string, { eps, norm, bounds, label }: RecordedMinimumNorm<MinimumNormOptions>): void {
+export function expectMinimumNormOptions(
+  caller: string,
+  { eps, norm, bounds, label }: RecordedMinimumNorm<MinimumNormOptions>,
+  norms: readonly MinimumNorm[] = Object.keys(GEOMETRIES) as AttackNorm[],
+): void {
   expectArgument(caller, 'eps', eps !== Infinity, 'be finite', eps, 'Leave it out to look for the nearest point, however far.');
-  expectSharedOptions(caller, { eps: eps ?? 0, norm, loss: 'ce', bounds, label }, undefined);
+  expectOneOf(caller, 'norm', norm, norms);
+  expectSharedOptions(caller, { eps: eps ?? 0, norm: 'L2', loss: 'ce', bounds, label }, undefined);
 }
 
 /** How far away the misclassified points are, `[B]`; infinite for rows that still stand. */
-export function distancesOf({ inputs, rows, size }: Task, norm: AttackNorm, { points, wrong }: BestPoints): Float32Array {
-  const { distance } = GEOMETRIES[norm];
+export function distancesOf({ inputs, rows, size }: Task, norm: MinimumNorm, { points, wrong }: BestPoints): Float32Array {
+  const distance = DISTANCES[norm];
   return Float32Array.from({ length: rows }, (_, row) => (wrong[row] === 1 ? distance(rowOf(points, row, size), rowOf(inputs, row, size)) : Infinity));
 }

@@ -53,6 +53,30 @@ describe('fmn', () => {
   });
 });
 
+describe('fmn in L0', () => {
+  it('changes one coordinate more, or as many as its share, and one less from a misclassified point', () => {
+    // Class 1 leads by the sum of all coordinates minus 1.5: two must change.
+    const sum = linearModel([[0, 1], [0, 1], [0, 1], [0, 1]], [0, -1.5]);
+    const x = [0, 0.25, 0, 0.125];
+    const { visited, distance } = attackOne(fmn({ norm: 'L0', steps: 4 }), sum, x);
+    // Steps of 0.5 and then 0.43 a coordinate: 0.5 + 0.375 does not suffice, 0.93 + 0.43 + 0.375 does; then one coordinate, cut to 1, does not.
+    expect(visited.slice(2, 6).map((point) => point.filter((value, i) => value !== x[i]).length)).toEqual([1, 2, 1, 2]);
+    expect(distance).toBe(2);
+  });
+
+  it('finds as few coordinates as a linear model needs', () => {
+    const rng = createRng(3);
+    for (let trial = 0; trial < 5; trial++) {
+      const [w, x] = [Array.from(rng.normal(12)), Array.from(rng.uniform(12))];
+      const lead = w.reduce((total, weight, k) => total + weight * x[k]!, 0);
+      // What each coordinate can do within the bounds; class 1 is behind by what the largest two and a half of them make up for.
+      const gains = w.map((weight, k) => Math.max(weight * (1 - x[k]!), -weight * x[k]!)).toSorted((a, b) => b - a);
+      const behind = gains[0]! + gains[1]! + gains[2]! / 2;
+      expect(attackOne(fmn({ norm: 'L0' }), linearModel(w.map((weight) => [0, weight]), [0, -lead - behind]), x).distance).toBe(3);
+    }
+  });
+});
+
 describe('ddn', () => {
   it('grows and shrinks its radius by a twentieth', () => {
     // From 0.2 with a first radius of 0.4: 0.42 is misclassified, 0.399 too, and so on down to the boundary at 0.3; only then it grows.

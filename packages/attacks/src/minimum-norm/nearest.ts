@@ -1,5 +1,5 @@
 // Shapes: B batch, D numbers of one example.
-import { type AttackNorm, GEOMETRIES } from '../geometry/geometry.js';
+import { DISTANCES, type MinimumNorm } from '../geometry/geometry.js';
 import { type PerExample, rowsOf } from '../internal/per-example.js';
 import { type Task, rowOf } from '../internal/problem.js';
 
@@ -23,10 +23,10 @@ export interface Nearest {
  * @param cleanWrong - 1 for rows that are misclassified as they are.
  * @param eps        - distance that is near enough; without one no point is, and all count.
  */
-export function createNearest(task: Task, norm: AttackNorm, cleanWrong: Uint8Array, eps: PerExample | undefined): Nearest {
+export function createNearest(task: Task, norm: MinimumNorm, cleanWrong: Uint8Array, eps: PerExample | undefined): Nearest {
   const { inputs, rows, size } = task;
   const radii = eps === undefined ? undefined : rowsOf(task, 'eps', eps);
-  const { distance } = GEOMETRIES[norm];
+  const distance = DISTANCES[norm];
   const points = inputs.slice();
   const distances = Float64Array.from({ length: rows }, (_, row) => (cleanWrong[row] === 1 ? 0 : Infinity));
   const found = (row: number): boolean => distances[row]! < Infinity && distances[row]! <= (radii?.[row] ?? Infinity);

@@ -27,7 +27,7 @@ export interface EvaluateRoutingOptions {
   readonly seed: number;
   /** The attack that knows no routing. @defaultValue autoAttack({ eps, norm, bounds }) */
   readonly standard?: Attack;
-  /** The attack that does. @defaultValue relaxed gates, two phases, experts one by one, and paths */
+  /** The attack that does. @defaultValue routingAttacks({ eps, norm, bounds }) */
   readonly adaptive?: Attack;
   /** Runs against each expert by itself, and shows how routes change under attack. @defaultValue apgd({ eps, norm, bounds }) */
   readonly expertAttack?: Attack;

@@ -3,6 +3,7 @@ import { type Attack, type GateGradient, type LogitsFn, expectArgument, expectNu
 import { dispose, tensor1d } from '@tensorflow/tfjs-core';
 import { apgd } from '../apgd.js';
 import { measure } from '../internal/measure.js';
+import { nameOf } from '../internal/options.js';
 import { createProblem } from '../internal/problem.js';
 import { cwRow } from '../losses/cw-loss.js';
 import type { CombinedOptions } from '../combinators/combined.js';
@@ -36,7 +37,7 @@ export function relaxedGates(options: RelaxedGatesOptions): Attack<CombinedOptio
   const { temperatures = [1, 0.3, 0.1] } = options;
   expectArgument('relaxedGates', 'temperatures', Array.isArray(temperatures) && temperatures.length >= 1, 'hold at least one', temperatures);
   temperatures.forEach((temperature, i) => expectNumber('relaxedGates', `temperatures[${i}]`, temperature, Number.MIN_VALUE));
-  const name = shared.label === '' ? 'relaxedGates' : `relaxedGates:${shared.label}`;
+  const name = nameOf('relaxedGates', shared.label);
   return sequence(
     name,
     temperatures.map((temperature) => throughGates(apgd({ ...shared, label: `${name}:${temperature}` }), { temperature, relative: true })),
@@ -57,9 +58,31 @@ export function relaxedGates(options: RelaxedGatesOptions): Attack<CombinedOptio
  * const attack = detachedGates({ eps: 8 / 255 });
  */
 export function detachedGates(options: RoutingAttackOptions): Attack<CombinedOptions> {
-  const shared = routingOptions('detachedGates', { steps: 100, ...options }, []);
-  const name = shared.label === '' ? 'detachedGates' : `detachedGates:${shared.label}`;
-  return sequence(name, [throughGates(apgd({ ...shared, label: name }), 'detached')]);
+  return oneRun('detachedGates', 'detached', options);
+}
+
+/**
+ * AutoPGD with the gradients that gates have in training, whatever the deployed model gives: straight-through ones for a single expert whose weight is 1.
+ *
+ * @remarks
+ * A model that is deployed with an argmax or with constant weights hides from attacks what its router learned by. Only the chosen experts run, so a step costs what one of `apgd` does. On a model
+ * that hides nothing it is `apgd` with other draws. The model itself confirms what the attack found.
+ *
+ * @returns A frozen attack on models that bring `moe`.
+ * @throws {@link ArgumentError} if an option is unknown or out of range; `perturb` throws if the model brings no MoE model.
+ * @see {@link https://arxiv.org/abs/1308.3432 | Bengio et al. 2013}, the straight-through gradient.
+ *
+ * @example
+ * const attack = trainingGates({ eps: 8 / 255 });
+ */
+export function trainingGates(options: RoutingAttackOptions): Attack<CombinedOptions> {
+  return oneRun('trainingGates', 'hard', options);
+}
+
+function oneRun(kind: string, gate: GateGradient, options: RoutingAttackOptions): Attack<CombinedOptions> {
+  const shared = routingOptions(kind, { steps: 100, ...options }, []);
+  const name = nameOf(kind, shared.label);
+  return sequence(name, [throughGates(apgd({ ...shared, label: name }), gate)]);
 }
 
 /** An attack whose gradients take another way through the gates, confirmed by the model itself. */

@@ -5,7 +5,7 @@ import type { AttackNorm } from '../geometry/geometry.js';
 import type { PerExample } from '../internal/per-example.js';
 import { expertTargeted, twoPhase } from './expert-targeted.js';
 import { pathEnumeration } from './path-enumeration.js';
-import { relaxedGates } from './relaxed-gates.js';
+import { relaxedGates, trainingGates } from './relaxed-gates.js';
 
 export interface RoutingAttacksOptions {
   /** Radius of the ball, in input units, of all examples or by example id. */
@@ -17,7 +17,7 @@ export interface RoutingAttacksOptions {
 }
 
 /**
- * The attacks on routing that `autoAttack({ version: 'moe' })` adds to AutoAttack, one after the other: relaxed gates, two phases, experts one by one, paths.
+ * The attacks on routing that `autoAttack({ version: 'moe' })` adds to AutoAttack, one after the other: gates as in training, relaxed gates, two phases, experts one by one, paths.
  *
  * @remarks
  * Beside a plain `autoAttack` in one evaluation it tells what routing hid: examples that this fools and that does not.
@@ -32,4 +32,4 @@ export function routingAttacks(options: RoutingAttacksOptions): Attack<CombinedO
   return sequence('routingAttacks', routingParts(options));
 }
 
-export const routingParts = (options: RoutingAttacksOptions): readonly Attack[] => [relaxedGates(options), twoPhase(options), expertTargeted(options), pathEnumeration(options)];
+export const routingParts = (options: RoutingAttacksOptions): readonly Attack[] => [trainingGates(options), relaxedGates(options), twoPhase(options), expertTargeted(options), pathEnumeration(options)];

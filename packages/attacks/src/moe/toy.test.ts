@@ -10,7 +10,7 @@ import { constantExpert, toyMoe } from '../testing/moe-models.js';
 import { expertTargeted, twoPhase } from './expert-targeted.js';
 import { frozenRoutes } from './frozen-routes.js';
 import { pathEnumeration } from './path-enumeration.js';
-import { detachedGates, relaxedGates } from './relaxed-gates.js';
+import { detachedGates, relaxedGates, trainingGates } from './relaxed-gates.js';
 
 // r = (a·x - c, 0): expert 0 is always right, expert 1 always wrong, neither has a gradient. The model is fooled exactly where a·x < c.
 const SIZE = 8;
@@ -42,24 +42,32 @@ function fooled(make: (eps: number) => Attack, norm: 'Linf' | 'L2', factor: numb
 
 describe.each(['Linf', 'L2'] as const)('a model whose only weakness is its router, %s', (norm) => {
   it.each<[string, (eps: number) => Attack]>([
-    ['pgd', (eps) => pgd({ eps, norm, steps: 20, start: 'none' })],
-    ['apgd', (eps) => apgd({ eps, norm, steps: 20 })],
-    ['apgdTargeted', (eps) => apgdTargeted({ eps, norm, steps: 20 })],
-    ['fab', (eps) => fab({ eps, norm, steps: 20 })],
-    ['detachedGates', (eps) => detachedGates({ eps, norm, steps: 20 })],
-    ['frozenRoutes', (eps) => frozenRoutes({ eps, norm, steps: 20 })],
+    ['pgd', (eps) => pgd({ eps, norm, steps: 12, start: 'none' })],
+    ['apgd', (eps) => apgd({ eps, norm, steps: 12 })],
+    ['apgdTargeted', (eps) => apgdTargeted({ eps, norm, steps: 12 })],
+    ['fab', (eps) => fab({ eps, norm, steps: 12 })],
+    ['detachedGates', (eps) => detachedGates({ eps, norm, steps: 12 })],
+    ['frozenRoutes', (eps) => frozenRoutes({ eps, norm, steps: 12 })],
+    ['trainingGates', (eps) => trainingGates({ eps, norm, steps: 12 })],
   ])('%s sees no gradient and fools no row', (_, make) => {
     expect(fooled(make, norm, 1.001)).toBe(0);
   });
 
   it.each<[string, (eps: number) => Attack]>([
-    ['relaxedGates', (eps) => relaxedGates({ eps, norm, steps: 20 })],
-    ['expertTargeted', (eps) => expertTargeted({ eps, norm })],
-    ['twoPhase', (eps) => twoPhase({ eps, norm })],
-    ['pathEnumeration', (eps) => pathEnumeration({ eps, norm })],
+    ['relaxedGates', (eps) => relaxedGates({ eps, norm, steps: 12 })],
+    ['expertTargeted', (eps) => expertTargeted({ eps, norm, steps: 12, routeSteps: 12 })],
+    ['twoPhase', (eps) => twoPhase({ eps, norm, steps: 12, routeSteps: 12 })],
+    ['pathEnumeration', (eps) => pathEnumeration({ eps, norm, steps: 12 })],
   ])('%s fools every row just beyond the distance of the flip and none before', (_, make) => {
     expect(fooled(make, norm, 1.001)).toBe(ROWS);
     expect(fooled(make, norm, 0.999)).toBe(0);
+  });
+
+  it('trainingGates fools every row just beyond and none before where the gate has a gradient in training, which the model as deployed keeps to itself', () => {
+    const target = toyMoe({ ...toy, straightThrough: true });
+    expect(fooled((eps) => apgd({ eps, norm, steps: 12 }), norm, 1.001, { target })).toBe(0);
+    expect(fooled((eps) => trainingGates({ eps, norm, steps: 40 }), norm, 1.001, { target })).toBe(ROWS);
+    expect(fooled((eps) => trainingGates({ eps, norm, steps: 40 }), norm, 0.999, { target })).toBe(0);
   });
 
   it.each<[string, (eps: number) => Attack]>([
@@ -69,7 +77,7 @@ describe.each(['Linf', 'L2'] as const)('a model whose only weakness is its route
   ])('%s fools the majority of the draws of noisy gates where most of them flip', (_, make) => {
     // The difference of two scores has noise of deviation 0.1 times the lead: three deviations further flips nearly all draws, three less nearly none.
     const target = toyMoe({ ...toy, noise: (0.1 * RADIUS * norms[norm]) / Math.SQRT2 });
-    expect(fooled(make, norm, 1.3, { target, draws: 20 })).toBe(ROWS);
-    expect(fooled(make, norm, 0.7, { target, draws: 20 })).toBe(0);
+    expect(fooled(make, norm, 1.3, { target, draws: 5 })).toBe(ROWS);
+    expect(fooled(make, norm, 0.7, { target, draws: 5 })).toBe(0);
   });
 });

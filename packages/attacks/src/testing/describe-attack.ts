@@ -55,6 +55,21 @@ function sample(model: LogitsFn, count: number, seed: number): { inputs: Float32
   return { inputs, labels, ids: Array.from({ length: count }, (_, i) => 10 + 3 * i) };
 }
 
+/** A linear model of two classes, and three inputs of class 0 that all have the same distance to the boundary, well inside the bounds. */
+function linearTask(norm: AttackNorm, seed: number): { model: LogitsFn; x: Float32Array; margin: number } {
+  const lead = 0.05;
+  const w = Array.from(createRng(seed).uniform(SIZE, -1, 1));
+  const dot = (values: readonly number[]): number => w.reduce((total, weight, k) => total + weight * values[k]!, 0);
+  const b = -lead - dot(new Array<number>(SIZE).fill(0.5));
+  const rows = [0, 1, 2].map((row) => {
+    const drawn = Array.from(createRng(seed).stream('x').at(row).uniform(SIZE, 0.4, 0.6));
+    // Along the normal to where class 1 is behind by the same.
+    return drawn.map((value, k) => value - ((dot(drawn) + b + lead) / dot(w)) * w[k]!);
+  });
+  const model = linearModel(w.map((weight) => [-weight / 2, weight / 2]), [-b / 2, b / 2]);
+  return { model, x: Float32Array.from(rows.flat()), margin: lead / GEOMETRIES[norm].dualLength(Float32Array.from(w)) };
+}
+
 /**
  * What every attack of this package must hold to.
  *
@@ -72,7 +87,7 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
   describe(`${name}: contract`, () => {
     it('stays in ball and bounds, judges its own result rightly, reports the loss there, and fools more rows in a large ball than in a small one', () => {
       const { inputs, labels, ids } = sample(net, ROWS, 3);
-      const fooled = [0.003, 0.05, 0.3, 2].map((eps) => {
+      const fooled = [0.003, 0.05, 2].map((eps) => {
         const { adversarial, success, loss: reported } = run(attackOf(eps), net, inputs, labels, ids);
         expect(adversarial).toBeWithin(0, 1);
         labels.forEach((_, i) => expect(distance(row(adversarial, i), row(inputs, i))).toBeLessThanOrEqual(eps * (1 + 1e-6) + 1e-7));
@@ -85,7 +100,7 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
         });
         return success.reduce((a, b) => a + b);
       });
-      expect(fooled[3]!).toBeGreaterThan(fooled[0]! + 4);
+      expect(fooled[2]!).toBeGreaterThan(fooled[0]! + 4);
     });
 
     it('returns rows that are wrong from the start bit for bit', () => {
@@ -119,7 +134,7 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
             expect([result.loss[to]!]).toBeAllClose([whole.loss[from]!], { rtol: 10 * batchRounding, atol: 0 });
           });
         }),
-        { numRuns: 5, seed: 2 },
+        { numRuns: 3, seed: 2 },
       );
     });
 
@@ -157,22 +172,13 @@ export function describeAttack(name: string, make: (options: { eps: number; rest
       });
     }
 
-    it('fools a linear model just beyond its margin and never before', () => {
-      // f = z1 - z0 = w·x + b; the nearest point with f = 0 lies at |f| / ‖w‖ in the dual norm, well inside the bounds.
-      fc.assert(
-        fc.property(fc.integer({ min: 1, max: 999 }), (seed) => {
-          const w = Array.from(createRng(seed).uniform(SIZE, -1, 1));
-          const x = createRng(seed).stream('x').uniform(SIZE, 0.4, 0.6);
-          const f = -0.05;
-          const b = f - w.reduce((total, value, i) => total + value * x[i]!, 0);
-          const model = linearModel(w.map((value) => [-value / 2, value / 2]), [-b / 2, b / 2]);
-          const dual = { Linf: w.reduce((total, value) => total + Math.abs(value), 0), L2: Math.hypot(...w), L1: Math.max(...w.map(Math.abs)) }[norm];
-          const beyond = (factor: number): number => run(attackOf((factor * -f) / dual), model, x, Int32Array.of(0), [0]).success[0]!;
-          expect(beyond(1 - 1e-3)).toBe(0);
-          if (exact) expect(beyond(1 + 1e-3)).toBe(1);
-        }),
-        { numRuns: 4, seed: 3 },
-      );
+    it('fools every row of linear models just beyond its margin and none before', () => {
+      for (const seed of [1, 2, 3]) {
+        const { model, x, margin } = linearTask(norm, seed);
+        const beyond = (factor: number): number[] => run(attackOf(factor * margin), model, x, new Int32Array(3), [0, 1, 2]).success;
+        expect(beyond(1 - 1e-3), `model ${seed}`).toEqual([0, 0, 0]);
+        if (exact) expect(beyond(1 + 1e-3), `model ${seed}`).toEqual([1, 1, 1]);
+      }
     });
 
     it('fools no constant model, and stays finite', () => {

@@ -16,16 +16,18 @@ export interface ToyMoe {
   readonly capacity?: number;
   /** Balance loss of a pass, from the probabilities of its tokens `[R,E]`. @defaultValue none */
   readonly auxLoss?: (gates: Tensor2D) => Scalar;
+  /** Whether the weight of a single expert has the gradient of a softmax, as it may have in training; the deployed model still has none. @defaultValue false */
+  readonly straightThrough?: boolean;
   /** Deviation of the noise on the scores, drawn from the pass's `rng` by row. @defaultValue 0 */
   readonly noise?: number;
 }
 
 type Gate = NonNullable<ForwardOptions['gate']>;
 
-function weightsOf(scores: Tensor2D, topK: number, gate: Gate): Tensor2D {
+function weightsOf(scores: Tensor2D, topK: number, gate: Gate, learns: boolean): Tensor2D {
   const mask = topKMask(stopGradient(scores), topK);
   // One weight is exactly 1, with a gradient of exactly 0, which a softmax is not on every engine.
-  const hard = topK === 1 ? mask : softmax(add(scores, mul(sub(mask, 1), 1e9)) as Tensor2D);
+  const hard = topK === 1 ? (learns ? straightThrough(mask, softmax(scores)) : mask) : softmax(add(scores, mul(sub(mask, 1), 1e9)) as Tensor2D);
   if (gate === 'hard') return hard;
   if (gate === 'detached') return stopGradient(hard);
   const centred = sub(scores, mean(scores, 1, true));
@@ -46,7 +48,7 @@ function withinCapacity(weights: Tensor2D, capacity: number): Tensor2D {
 const dropped = (weights: Tensor2D): number => 1 - Array.from(sum(weights, 1).dataSync()).filter((total) => total > 0).length / weights.shape[0];
 
 /** A model of one such layer, `[B,…] → [B,M]`. */
-export function toyMoe({ router, bias, experts, topK = 1, tokens = 1, capacity = Infinity, noise = 0, auxLoss = () => scalar(0) }: ToyMoe): MoeLogitsFn {
+export function toyMoe({ router, bias, experts, topK = 1, tokens = 1, capacity = Infinity, straightThrough: learns = false, noise = 0, auxLoss = () => scalar(0) }: ToyMoe): MoeLogitsFn {
   const numExperts = bias.length;
   const info: MoeLayerInfo = { name: 'moe', numExperts, topK, batchInvariant: true, continuous: topK === numExperts };
   const forward = (inputs: Tensor, { experts: choices = {}, gate = 'hard', rng }: ForwardOptions = {}): ForwardResult => {
@@ -55,7 +57,7 @@ export function toyMoe({ router, bias, experts, topK = 1, tokens = 1, capacity =
     const live = (): { readonly scores: Tensor2D; readonly weights: Tensor2D } => {
       const scores = add(matMul(reshape(inputs, [rows * tokens, -1]) as Tensor2D, tensor2d(router)), tensor1d(bias)) as Tensor2D;
       const noisy = noise === 0 || rng === undefined ? scores : (add(scores, tensor2d(rng.normal(rows * tokens * numExperts, 0, noise), [rows * tokens, numExperts])) as Tensor2D);
-      return { scores: noisy, weights: withinCapacity(weightsOf(noisy, topK, gate), capacity) };
+      return { scores: noisy, weights: withinCapacity(weightsOf(noisy, topK, gate, learns), capacity) };
     };
     const routed = choice === undefined ? live() : undefined;
     const weights = routed?.weights ?? (typeof choice === 'number' ? (oneHot(new Array<number>(rows * tokens).fill(choice), numExperts) as Tensor2D) : (choice as Tensor2D));
@@ -65,7 +67,7 @@ export function toyMoe({ router, bias, experts, topK = 1, tokens = 1, capacity =
     const routing = routed === undefined ? [] : [{ layer: 'moe', gateLogits: clone(routed.scores), gates: softmax(routed.scores), combineWeights: clone(weights), auxLoss: auxLoss(softmax(routed.scores)), droppedFraction: dropped(routed.weights) }];
     return { logits, routing, auxLoss: routed === undefined ? scalar(0) : auxLoss(softmax(routed.scores)) };
   };
-  return Object.assign((inputs: Tensor, draw?: Draw) => tidy(() => forward(inputs, { ...(draw && { rng: draw.rng }) }).logits), { moe: { moeLayers: [info], forward } });
+  return Object.assign((inputs: Tensor, draw?: Draw) => tidy(() => forward(inputs, { ...(draw && { rng: draw.rng }), ...(learns && { gate: 'detached' }) }).logits), { moe: { moeLayers: [info], forward } });
 }
 
 /** The same logits for every input, as an expert whose gradient is zero. */
