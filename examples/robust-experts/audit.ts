@@ -1,4 +1,5 @@
 // The strongest attacks, on few images: AutoAttack on the deployed model and its best expert, and attacks that see routing.
+import { countRight, readJson, writeJson } from '@moe/experiments';
 import { apgd, autoAttack, evaluate, evaluateRouting, relaxedGates, routingAttacks } from '@moe/attacks';
 import { fileState } from '@moe/attacks/node';
 import type { Attack } from '@moe/core';
@@ -6,9 +7,8 @@ import { attackedData } from './data.js';
 import { finishedModel } from './finished-model.js';
 import { type RoutePath, files, isDense, pathLabel, pathsOf } from './jobs.js';
 import type { AuditRecord, AuditedPath, PathRecord } from './results.js';
-import { readJson, writeJson } from './run-folder.js';
 import type { ModelName } from './schema.js';
-import { countRight, isValid, robustFlags } from './summary.js';
+import { isValid, robustFlags } from './summary.js';
 import type { JobContext } from './train-model.js';
 
 /** The expert whose own path withstood most images; of equal ones the first. */

@@ -4,13 +4,13 @@ import { apgd, evaluate, pgd } from '@moe/attacks';
 import { fileState } from '@moe/attacks/node';
 import { type Dataset, createRng } from '@moe/core';
 import { toTensors } from '@moe/datasets';
+import { writeJson } from '@moe/experiments';
 import { classByExpert, expertUsage } from '@moe/router';
 import { argMax, dispose, getBackend, tidy } from '@tensorflow/tfjs-core';
 import { attackedData, routedData } from './data.js';
 import { type RoutePath, files, pathLabel } from './jobs.js';
 import { type Model, buildModel } from './model.js';
 import type { ExampleImage, PathRecord, RoutingRecord } from './results.js';
-import { writeJson } from './run-folder.js';
 import type { Config, ModelName } from './schema.js';
 import type { JobContext } from './train-model.js';
 

@@ -3,10 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { useBackend } from '@moe/backend';
+import { readJson } from '@moe/experiments';
 import { exportExpert } from './export/export-expert.js';
 import { files } from './jobs.js';
 import type { Results } from './results.js';
-import { readJson } from './run-folder.js';
 
 const HELP = `One expert of a finished run as a dense model, with its own report card.
 

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { useBackend } from '@moe/backend';
+import { readJson } from '@moe/experiments';
 import { readSafetensors } from '@moe/layers';
 import { type Tensor, io, memory, tensor, tidy } from '@tensorflow/tfjs-core';
 import { loadLayersModel } from '@tensorflow/tfjs-layers';
@@ -19,7 +20,6 @@ import { legacyScores } from './legacy.js';
 import { SCALES } from './presets/scales.js';
 import { probeModel } from './probe.js';
 import type { AuditRecord, LegacyRecord, PathRecord, ProbeRecord, Results, TrainingRecord } from './results.js';
-import { readJson } from './run-folder.js';
 import { type JobContext, trainModel } from './train-model.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'moe-extras-'));

@@ -1,8 +1,9 @@
+import { countRight } from '@moe/experiments';
 import { mcnemar, percent } from '@moe/report';
 import type { ModelName } from './schema.js';
 import { isDense, pathLabel } from './jobs.js';
 import type { PathRecord, Results } from './results.js';
-import { countRight, expertShares, fixedLayer, gatedOf, isValid, robustFlags } from './summary.js';
+import { expertShares, fixedLayer, gatedOf, isValid, robustFlags } from './summary.js';
 
 const ALPHA = 0.05;
 /** An expert is dead if fewer of the test images reach it (predecessor's threshold, arXiv 2204.10598). */

@@ -2,13 +2,13 @@
 import { apgd } from '@moe/attacks';
 import { type Rng, createRng, throwIfAborted } from '@moe/core';
 import { toTensors } from '@moe/datasets';
+import { writeJson } from '@moe/experiments';
 import { type Tensor, type Tensor2D, argMax, cast, dispose, reshape, tidy, where } from '@tensorflow/tfjs-core';
 import { attackedData } from './data.js';
 import { finishedModel } from './finished-model.js';
 import { files } from './jobs.js';
 import type { Model } from './model.js';
 import type { LegacyRecord } from './results.js';
-import { writeJson } from './run-folder.js';
 import type { ModelName } from './schema.js';
 import type { JobContext } from './train-model.js';
 

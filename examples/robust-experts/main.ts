@@ -1,9 +1,9 @@
 // Robust experts: trains, attacks and compares dense and MoE models. See README.md.
 import { readFileSync } from 'node:fs';
+import { Progress, formatSeconds } from '@moe/experiments';
 import { files } from './jobs.js';
 import { completeRun } from './one-run.js';
 import { HELP, type RunCommand, UsageError, parseCommand } from './options.js';
-import { Progress, formatSeconds } from './progress.js';
 import { resultTable } from './report.js';
 import { defaultFolder } from './run-folder.js';
 import { JobError } from './scheduler.js';

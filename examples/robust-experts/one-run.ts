@@ -1,11 +1,12 @@
 // One run: its jobs, then its records put together and written.
 import { writeFileAtomic } from '@moe/core/node';
+import { type Provenance, readJson, writeJson } from '@moe/experiments';
 import { attackedData } from './data.js';
 import { findings } from './findings.js';
 import { extrasOf, files, pathsOf } from './jobs.js';
 import { reportHtml } from './report.js';
 import type { AuditRecord, LegacyRecord, PathRecord, ProbeRecord, Results, TrainingRecord } from './results.js';
-import { type Provenance, openRunFolder, readJson, writeJson } from './run-folder.js';
+import { openRunFolder } from './run-folder.js';
 import { type ProgressSink, runJobs } from './scheduler.js';
 import type { Config } from './schema.js';
 import { readTimes } from './times.js';

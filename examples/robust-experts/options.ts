@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { shardOf } from '@moe/experiments';
 import { type Problem, parseConfig } from './config.js';
 import { FLAGS } from './flags.js';
 import { EXPERIMENTS, type ExperimentName } from './presets/index.js';
 import { SCALES, type ScaleName } from './presets/scales.js';
-import { type GridAxis, type Run, expandRuns, shardOf } from './runs.js';
+import { type GridAxis, type Run, expandRuns } from './runs.js';
 import type { Config, DeepPartial } from './schema.js';
 
 /** Wrong use of the command line or a config file; exit code 2. */

@@ -2,6 +2,7 @@
 import { type Batch, type Dataset, isMoeError, throwIfAborted } from '@moe/core';
 import { logitsFn, moeModel, withTopK } from '@moe/layers';
 import { toTensors } from '@moe/datasets';
+import { writeJson } from '@moe/experiments';
 import { coActivation } from '@moe/router';
 import { argMax, dispose, tidy } from '@tensorflow/tfjs-core';
 import { routedData } from './data.js';
@@ -10,7 +11,6 @@ import { sensitivityOf } from './gate-sensitivity.js';
 import { files } from './jobs.js';
 import type { Model } from './model.js';
 import type { GateProbe, ProbeRecord } from './results.js';
-import { writeJson } from './run-folder.js';
 import type { ModelName } from './schema.js';
 import type { JobContext } from './train-model.js';
 

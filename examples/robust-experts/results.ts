@@ -1,10 +1,10 @@
 import type { TrainHistory } from '@moe/adv-train';
 import type { LayerRoutingEvaluation } from '@moe/attacks';
+import type { Provenance } from '@moe/experiments';
 import type { Config, ModelName } from './schema.js';
 import type { JobTime } from './times.js';
 import type { RoutePath } from './jobs.js';
 import type { LipschitzRecord } from './lipschitz.js';
-import type { Provenance } from './run-folder.js';
 
 /** What training a model left behind, in `models/MODEL/training.json`. */
 export interface TrainingRecord {

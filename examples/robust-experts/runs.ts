@@ -49,10 +49,3 @@ export function expandRuns({ base, rows, scale, overrides, axes, seeds }: Expans
   }
   return runs;
 }
-
-/** Every n-th run from the i-th on, for `i/n` from `1/n` to `n/n`. */
-export function shardOf<T>(runs: readonly T[], shard: string): T[] | undefined {
-  const [index, count] = shard.split('/').map(Number);
-  if (index === undefined || count === undefined || !Number.isInteger(index) || !Number.isInteger(count) || index < 1 || index > count) return undefined;
-  return runs.filter((_, i) => i % count === index - 1);
-}

@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { Progress } from '@moe/experiments';
 import type { Config } from './schema.js';
 import { type Job, costOf, isFinished, isReady, jobName, jobsOf } from './jobs.js';
 import type { Notice, Order } from './messages.js';
-import type { Progress } from './progress.js';
 
 /** A job that ended in an error; `expected` ones explain themselves and need no stack. */
 export class JobError extends Error {

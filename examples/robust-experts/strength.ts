@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { useBackend } from '@moe/backend';
 import { writeFileAtomic } from '@moe/core/node';
+import { readJson, writeJson } from '@moe/experiments';
 import { htmlReport } from '@moe/report';
 import { files } from './jobs.js';
 import { measureStrength, strengthSection } from './figures/strength.js';
 import type { Results } from './results.js';
-import { readJson, writeJson } from './run-folder.js';
 
 const HELP = `Accuracy of a finished model against the steps and the radius of PGD.
 

@@ -1,3 +1,4 @@
+import { countRight } from '@moe/experiments';
 import { expectOneOf } from '@moe/core';
 import { type RoutePath, isDense } from './jobs.js';
 import type { PathRecord, Results } from './results.js';
@@ -20,9 +21,6 @@ export interface PathSummary {
   /** An expert that withstands attacks on its own path better than the gated model does (Robust Experts, Sec. 4). */
   readonly isRobustExpert: boolean;
 }
-
-/** Images that are right, among flags of one character each. */
-export const countRight = (flags: string): number => flags.replaceAll('0', '').length;
 
 /** `1` where an image withstands both attacks. */
 export const robustFlags = ({ pgd, apgd }: PathRecord): string => Array.from(pgd, (flag, i) => (flag === '1' && apgd[i] === '1' ? '1' : '0')).join('');

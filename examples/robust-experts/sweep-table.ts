@@ -1,10 +1,10 @@
+import { Progress, countRight, formatSeconds } from '@moe/experiments';
 import { type Interval, wilsonInterval } from '@moe/core';
 import { type Table, interval, percent, table } from '@moe/report';
-import { Progress, formatSeconds } from './progress.js';
 import type { Results } from './results.js';
 import type { Run } from './runs.js';
 import type { ProgressSink } from './scheduler.js';
-import { countRight, gatedOf, isValid, robustFlags } from './summary.js';
+import { gatedOf, isValid, robustFlags } from './summary.js';
 
 const estimate = (right: number, of: number): string => {
   const { low, high }: Interval = wilsonInterval(right, of);

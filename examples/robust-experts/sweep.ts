@@ -1,11 +1,11 @@
 // Many runs, one after the other, each in a folder of its own; finished ones are not done again.
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readJson } from '@moe/experiments';
 import { files } from './jobs.js';
 import { completeRun } from './one-run.js';
 import type { SweepCommand } from './options.js';
 import type { Results } from './results.js';
-import { readJson } from './run-folder.js';
 import { SweepTable, sweepTable } from './sweep-table.js';
 
 const PUBLISHED = [files.config, files.metrics, files.results];

@@ -3,6 +3,7 @@ import { fileCheckpoint, tensorBoardEvents } from '@moe/adv-train/node';
 import { createRng } from '@moe/core';
 import { writeFileAtomic } from '@moe/core/node';
 import { batches } from '@moe/datasets';
+import { writeJson } from '@moe/experiments';
 import type { Config, ModelName } from './schema.js';
 import { augmentations, trainingData } from './data.js';
 import { files, isDense } from './jobs.js';
@@ -11,7 +12,6 @@ import { buildModel } from './model.js';
 import { objectiveOf } from './objective.js';
 import { averagingOf, epochsOf, optimizerOf, scheduleOf } from './recipe.js';
 import type { TrainingRecord } from './results.js';
-import { writeJson } from './run-folder.js';
 
 export interface JobContext {
   readonly config: Config;

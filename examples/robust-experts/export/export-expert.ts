@@ -1,3 +1,4 @@
+import { countRight } from '@moe/experiments';
 import { join } from 'node:path';
 import { apgd, autoAttack, evaluate, pgd } from '@moe/attacks';
 import { type Dataset, expectArgument, expectOneOf } from '@moe/core';
@@ -11,7 +12,7 @@ import { finishedModel } from '../finished-model.js';
 import { isDense } from '../jobs.js';
 import type { Results } from '../results.js';
 import type { ModelName } from '../schema.js';
-import { countRight, fixedLayer, gatedOf, isValid, robustFlags } from '../summary.js';
+import { fixedLayer, gatedOf, isValid, robustFlags } from '../summary.js';
 
 export interface ExportOptions {
   readonly model?: string;

@@ -1,11 +1,11 @@
 // The questions of the paper, answered from finished runs: every statement with its seeds, its images and intervals, or that there is nothing to say yet.
+import { type Pair, type Paired, bestAgainst, countRight, mean, overSeeds, paired } from '@moe/experiments';
 import { type Interval, wilsonInterval } from '@moe/core';
 import { type ReportSection, interval, percent, table } from '@moe/report';
 import { isDense, pathLabel } from '../jobs.js';
 import type { PathRecord } from '../results.js';
-import { countRight, expertShares, gatedOf, isValid, robustFlags } from '../summary.js';
+import { expertShares, gatedOf, isValid, robustFlags } from '../summary.js';
 import { type FinishedRun, byRow } from './load.js';
-import { type Pair, type Paired, bestAgainst, mean, overSeeds, paired } from './paired.js';
 import { livingExperts } from './routing.js';
 
 const ALPHA = 0.05;

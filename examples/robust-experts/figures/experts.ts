@@ -4,7 +4,7 @@ import { type Figure, type LineSeries, type ReportSection, expertBars, lineChart
 import { isDense, pathLabel } from '../jobs.js';
 import { type PathSummary, summarise } from '../summary.js';
 import { type FinishedRun, label } from './load.js';
-import { mean } from './paired.js';
+import { mean } from '@moe/experiments';
 
 const share = (right: number, of: number) => ({ value: right / of, interval: wilsonInterval(right, of) });
 

@@ -11,7 +11,6 @@ import { expertCountSeries } from './experts.js';
 import { impossibleRows } from './legacy.js';
 import type { FinishedRun } from './load.js';
 import { cellsOf } from './mosaics.js';
-import { bestAgainst, overSeeds, paired } from './paired.js';
 import { classScores, effectiveExperts, livingExperts } from './routing.js';
 import { publishedFor, tablesSection } from './tables.js';
 
@@ -33,35 +32,6 @@ describe('impossibleRows', () => {
     const [small, large] = impossibleRows();
     expect(small).toEqual({ name: 'main grid, ResNet-18', rows: 76, stronger: 69, adversarial: 35, chance: 0 });
     expect(large).toEqual({ name: 'main grid, ResNet-50', rows: 63, stronger: 28, adversarial: 30, chance: 24 });
-  });
-});
-
-describe('paired', () => {
-  it('tests the images on which two paths differ, over all pairs', () => {
-    // 3 images only the first gets right, 1 only the second: exact two-sided p = 2 (C(4,0) + C(4,1)) / 2⁴.
-    const { difference, p, interval } = paired([['1110', '1001'], ['11', '00']]);
-    expect(difference).toBeCloseTo(3 / 6);
-    expect(p).toBeCloseTo(0.375);
-    // Half an image more in each of four cells: (4.5 − 1.5)/8 ± 1.96 √(6 − 9/8)/8.
-    expect(interval.low).toBeCloseTo(0.375 - (1.96 * Math.sqrt(4.875)) / 8, 4);
-    expect(interval.high).toBeCloseTo(0.375 + (1.96 * Math.sqrt(4.875)) / 8, 4);
-    expect(paired([['101', '101']])).toMatchObject({ difference: 0, p: 1 });
-  });
-});
-
-describe('overSeeds', () => {
-  it('is the t interval of the mean, and nothing for one seed', () => {
-    // Mean 2, deviation 1, 3 seeds: 2 ± 4.3027/√3, in hundredths.
-    const { low, high } = overSeeds([0.01, 0.02, 0.03])!;
-    expect([low, high]).toEqual([expect.closeTo(0.02 - 0.043027 / Math.sqrt(3), 6), expect.closeTo(0.02 + 0.043027 / Math.sqrt(3), 6)]);
-    expect(overSeeds([0.1])).toBeUndefined();
-  });
-});
-
-describe('bestAgainst', () => {
-  it('picks on one half and compares on the other', () => {
-    // On even places the first expert is better, on odd ones the second: each is compared where it was not picked.
-    expect(bestAgainst(['1010', '0101'], '1001')).toEqual([['00', '01'], ['00', '10']]);
   });
 });
 

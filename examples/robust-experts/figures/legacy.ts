@@ -1,7 +1,8 @@
 // Why the AutoPGD columns of the paper cannot be right.
+import { countRight } from '@moe/experiments';
 import { type ReportSection, percent, table } from '@moe/report';
 import { X1, X2, X3, X4 } from '../presets/published.js';
-import { countRight, gatedOf } from '../summary.js';
+import { gatedOf } from '../summary.js';
 import { type FinishedRun, label } from './load.js';
 
 /** AutoPGD leaves more images than PGD in the same ball only by accident, so never by much. */

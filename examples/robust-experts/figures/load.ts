@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readJson } from '@moe/experiments';
 import { files, isDense } from '../jobs.js';
 import type { Results } from '../results.js';
-import { readJson } from '../run-folder.js';
 import { type Config, type ModelName, configSchema } from '../schema.js';
 
 /** One finished run of one model. */

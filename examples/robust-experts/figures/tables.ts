@@ -1,12 +1,12 @@
 // Robust Experts, tables: every row of an experiment beside what the paper has in the same place.
+import { countRight, mean } from '@moe/experiments';
 import { type ReportSection, percent, table } from '@moe/report';
 import { isDense } from '../jobs.js';
 import { EXPERIMENTS } from '../presets/index.js';
 import type { Published } from '../presets/published.js';
 import type { PathRecord } from '../results.js';
-import { countRight, gatedOf, isValid } from '../summary.js';
+import { gatedOf, isValid } from '../summary.js';
 import { type FinishedRun, byRow } from './load.js';
-import { mean } from './paired.js';
 
 /** Over seeds. */
 interface Estimate {

@@ -3,7 +3,7 @@ import { useBackend } from '@moe/backend';
 import { countMacs, countParameters, resnetSpec } from '@moe/layers';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { networkOptions } from '../network.js';
-import { expandRuns, shardOf } from '../runs.js';
+import { expandRuns } from '../runs.js';
 import type { Config } from '../schema.js';
 import { EXPERIMENTS, type ExperimentName } from './index.js';
 import { SCALES, type ScaleName } from './scales.js';
@@ -79,13 +79,5 @@ describe('networks of the paper', () => {
   it('is Wide-ResNet-50-2 with --depth 50 --widen 2', () => {
     const dense = row('x2', 'at-dense');
     expect(countParameters(specOf({ ...dense, network: { ...dense.network, widen: 2 } }))).toBe(67_031_460);
-  });
-});
-
-describe('shardOf', () => {
-  it('deals all runs out, each once, and refuses what is no part', () => {
-    const runs = [0, 1, 2, 3, 4];
-    expect([1, 2].map((i) => shardOf(runs, `${i}/2`))).toEqual([[0, 2, 4], [1, 3]]);
-    expect(['0/2', '3/2', 'x', '1'].map((text) => shardOf(runs, text))).toEqual([undefined, undefined, undefined, undefined]);
   });
 });

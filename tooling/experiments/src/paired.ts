@@ -1,10 +1,12 @@
 // Two models on the same images, over one or several trainings.
 import type { Interval } from '@moe/core';
 import { mcnemar } from '@moe/report';
-import { countRight } from '../summary.js';
 
 /** Flags of the same images on two paths, one character each. */
 export type Pair = readonly [a: string, b: string];
+
+/** How many images are right: flags that are not 0. */
+export const countRight = (flags: string): number => flags.replaceAll('0', '').length;
 
 export interface Paired {
   /** Share of the images that a gets right, less that of b. */
