@@ -1,7 +1,7 @@
 // Trains ViTs and V-MoEs of equal cost and attacks them. See README.md.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BackendChoice, useBackend } from '@moe/backend';
+import { type EngineName, useBackend } from '@moe/backend';
 import { ArgumentError, isMoeError } from '@moe/core';
 import { Progress, readJson, shardOf } from '@moe/experiments';
 import { accuracyTable } from './answers.js';
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
   }
   const interrupt = new AbortController();
   process.once('SIGINT', () => interrupt.abort());
-  const { engine } = await useBackend(backend as BackendChoice, threads === undefined ? {} : { threads: Number(threads) });
+  const { engine } = await useBackend(backend as EngineName | 'auto', threads === undefined ? {} : { threads: Number(threads) });
   console.error(`Engine: ${engine}. Everything goes to ${out}.`);
   const finished: Results[] = [];
   for (const run of runs) {

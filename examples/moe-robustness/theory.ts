@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BackendChoice, useBackend } from '@moe/backend';
+import { type EngineName, useBackend } from '@moe/backend';
 import { writeFileAtomic } from '@moe/core/node';
 import { type ReportSection, htmlReport, table } from '@moe/report';
 import type { Outcome, Row } from './theory/claim.js';
@@ -34,7 +34,7 @@ const checkTable = ({ checks }: Outcome) =>
     rows: checks,
   });
 
-const { engine } = await useBackend(values.backend as BackendChoice);
+const { engine } = await useBackend(values.backend as EngineName | 'auto');
 await mkdir(values.out, { recursive: true });
 const sections: ReportSection[] = [];
 const records = [];

@@ -85,7 +85,7 @@ function jump(scores: readonly number[], topK: number, normalise: 'chosen' | 'no
 
 /** H3: at most |fᵢ − fⱼ| / (k + 1) with gates as they are, |fᵢ − fⱼ| / k renormalised; reached where k + 1 experts tie alone. */
 function jumpRows({ draws = 2000, numExperts = 8 } = {}) {
-  const apart = { value: 1, status: 'exact', norm: 'L2', domain: 'global', method: 'one apart' } as const;
+  const apart = { kind: 'disagreement', value: 1, status: 'exact', norm: 'L2', domain: 'global', method: 'one apart' } as const;
   return [1, 2, 4].flatMap((topK) =>
     ([['as they are', 'none'], ['renormalised', 'chosen']] as const).map(([weights, normalise]) => {
       const sampled = Array.from({ length: draws }, (_, draw) => {

@@ -22,7 +22,7 @@ function sphere(rng: Rng, rows: number, d: number): Matrix {
 }
 
 /** Largest gradient, at probes, of the shortest interpolation of ±1 labels by random ReLU features. */
-function steepestGradient(seed: number, width: number, { examples = 120, d = 20, probes = 400 }: LawOptions): number {
+function steepestGradient(seed: number, width: number, { examples = 120, d = 20, probes = 4000 }: LawOptions): number {
   const rng = createRng(10).at(seed);
   const inputs = sphere(rng.stream('inputs'), examples, d);
   const labels = Matrix.columnVector(Array.from(rng.stream('labels').uniform(examples), (value) => (value < 0.5 ? -1 : 1)));
