@@ -13,7 +13,7 @@ import { EXPERIMENTS, type ExperimentName } from './presets/index.js';
 import { SCALES, type ScaleName } from './presets/scales.js';
 import { averagingOf, epochsOf, scheduleOf } from './recipe.js';
 import type { TrainingRecord } from './results.js';
-import { readJson } from './run-folder.js';
+import { readJson } from '@moe/experiments';
 import { expandRuns } from './runs.js';
 import type { Config, DeepPartial } from './schema.js';
 import { trainModel } from './train-model.js';

@@ -28,12 +28,12 @@ export interface Claim {
   readonly run: () => Outcome | Promise<Outcome>;
 }
 
-const shown = (value: number): string => (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e4) ? value.toExponential(0) : String(value));
+const shown = (value: number): string => (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e4) ? value.toExponential(0) : String(Number(value.toPrecision(6))));
 
 export const near = (what: string, value: number, expected: number, tolerance: number): Check => ({
   what,
   value,
-  expected: `${expected} ± ${shown(tolerance)}`,
+  expected: `${shown(expected)} ± ${shown(tolerance)}`,
   holds: Math.abs(value - expected) <= tolerance,
 });
 
