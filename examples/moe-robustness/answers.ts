@@ -21,7 +21,7 @@ interface Measure {
 }
 
 /** Clean, then every attack and radius that some run has. */
-export function measuresOf(runs: readonly Results[]): Measure[] {
+function measuresOf(runs: readonly Results[]): Measure[] {
   const radii = (pick: (run: Results) => readonly { readonly eps: number }[]): number[] => [...new Set(runs.flatMap((run) => pick(run).map(({ eps }) => eps)))].toSorted((a, b) => a - b);
   return [
     { name: 'clean', flags: (run) => run.released[0]?.clean },
@@ -31,7 +31,7 @@ export function measuresOf(runs: readonly Results[]): Measure[] {
 }
 
 /** Runs of each row, in the order of the protocol. */
-export function byRow(runs: readonly Results[]): [row: string, runs: readonly Results[]][] {
+function byRow(runs: readonly Results[]): [row: string, runs: readonly Results[]][] {
   return ROWS.flatMap(({ name }) => {
     const some = runs.filter(({ config }) => config.row.name === name).toSorted((a, b) => a.config.seed - b.config.seed);
     return some.length > 0 ? [[name, some] as [string, readonly Results[]]] : [];

@@ -9,13 +9,13 @@ import { effectiveExperts } from './fixed-routing.js';
 import { radiusOf } from './routing-margin.js';
 
 /** Orthonormal block of each cluster: its first row is the direction of the centre, noise lives in the others. */
-export interface Geometry {
+interface Geometry {
   readonly blocks: readonly Matrix[];
   /** Classifies the noise, `[E][block − 1]`. */
   readonly teachers: readonly ArrayLike<number>[];
 }
 
-export function geometryOf(rng: Rng, numExperts: number, block: number): Geometry {
+function geometryOf(rng: Rng, numExperts: number, block: number): Geometry {
   return {
     blocks: parts(reflectedBasis(rng.stream('basis'), numExperts * block), block),
     teachers: Array.from({ length: numExperts }, (_, i) => rng.stream('teacher').at(i).normal(block - 1)),
@@ -23,7 +23,7 @@ export function geometryOf(rng: Rng, numExperts: number, block: number): Geometr
 }
 
 /** Inputs R bᵢ₀ + noise of variance 1 / (block − 1) a direction, labels by the teacher, `[count,d]` and `[count,1]`. */
-export function clusterSample(rng: Rng, { blocks, teachers }: Geometry, cluster: number, count: number, R: number): { readonly inputs: Matrix; readonly labels: Matrix } {
+function clusterSample(rng: Rng, { blocks, teachers }: Geometry, cluster: number, count: number, R: number): { readonly inputs: Matrix; readonly labels: Matrix } {
   const [block, teacher] = [blocks[cluster]!, teachers[cluster]!];
   const free = block.rows - 1;
   const noise = Matrix.from1DArray(count, free, Array.from(rng.normal(count * free, 0, Math.sqrt(1 / free))));

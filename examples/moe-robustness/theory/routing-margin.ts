@@ -9,7 +9,7 @@ type Vectors = readonly ArrayLike<number>[];
 type Norm = 'L2' | 'Linf';
 
 /** Rows of a router as a kernel `[d,E]`. */
-export const kernelOf = (rows: Vectors) => ({ shape: [rows[0]!.length, rows.length], values: Float64Array.from({ length: rows.length * rows[0]!.length }, (_, at) => rows[at % rows.length]![Math.floor(at / rows.length)]!) });
+const kernelOf = (rows: Vectors) => ({ shape: [rows[0]!.length, rows.length], values: Float64Array.from({ length: rows.length * rows[0]!.length }, (_, at) => rows[at % rows.length]![Math.floor(at / rows.length)]!) });
 
 /** Exact radius within which a bias-free linear router keeps its top k. */
 export const radiusOf = (router: Vectors, input: ArrayLike<number>, topK: number, norm: Norm) =>
