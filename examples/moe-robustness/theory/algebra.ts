@@ -6,7 +6,6 @@ import { CholeskyDecomposition, Matrix, QrDecomposition } from 'ml-matrix';
 export const normalMatrix = (rng: Rng, rows: number, columns: number, std = 1): Matrix => Matrix.from1DArray(rows, columns, Array.from(rng.normal(rows * columns, 0, std)));
 
 export const column = (values: ArrayLike<number>): Matrix => Matrix.columnVector(Array.from(values));
-const rowOf = (values: ArrayLike<number>): Matrix => Matrix.rowVector(Array.from(values));
 export const stack = (parts: readonly Matrix[]): Matrix => new Matrix(parts.flatMap((part) => part.to2DArray()));
 export const length = (vector: Matrix): number => vector.norm('frobenius');
 export const distance = (a: Matrix, b: Matrix): number => length(Matrix.sub(a, b));
