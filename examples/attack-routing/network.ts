@@ -1,6 +1,6 @@
 import type { LogitsFn, MoeLogitsFn, MoeModel } from '@moe/core';
 import { CustomMoe } from '@moe/layers';
-import { gapFc, topKRouter } from '@moe/router';
+import { type TopKRouterOptions, gapFc, topKRouter } from '@moe/router';
 import { tidy } from '@tensorflow/tfjs-core';
 import { type LayersModel, type SymbolicTensor, initializers, input, layers, model, sequential } from '@tensorflow/tfjs-layers';
 
@@ -14,10 +14,10 @@ function expert(seed: number): LayersModel {
 }
 
 /** `F(x) = f_e(x)` with `e = argmax r(x)`: a linear router on the pixels, which is trained, sends every image to one of four classifiers, with weight 1. */
-export function buildNetwork(seed: number): LayersModel {
+export function buildNetwork(seed: number, options: Pick<TopKRouterOptions, 'balance'> = {}): LayersModel {
   const image = input({ shape: [28, 28, 1] });
   const pixels = layers.flatten().apply(image) as SymbolicTensor;
-  const router = topKRouter({ numExperts: EXPERTS, topK: 1, gate: gapFc() });
+  const router = topKRouter({ numExperts: EXPERTS, topK: 1, gate: gapFc(), ...options });
   const moe = new CustomMoe({ name: 'moe', expert: (index) => expert(100 * seed + index), router, seed });
   return model({ inputs: image, outputs: moe.apply([image, pixels]) as SymbolicTensor });
 }
